@@ -1,0 +1,99 @@
+"""What a handler is given: progress, cancellation and the right to write."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from compliance.jobs.errors import JobCancelled, LeaseLost
+from compliance.jobs.models import Job, JobState
+
+logger = logging.getLogger(__name__)
+
+# A bar that moves once a second looks alive; writing more often would only load the database.
+PROGRESS_INTERVAL_S = 0.5
+
+
+class JobContext:
+    """The running job as its handler sees it.
+
+    `progress()` renews the lease, so a handler that reports keeps its job; `confirm()` inside the final
+    transaction makes sure that nobody else has taken over meanwhile.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job_id: UUID = job.id
+        self.grant_id: UUID | None = job.grant_id
+        self.fence: int = job.fence
+        self.attempt: int = job.attempts
+        self._stop = threading.Event()
+        self._void = threading.Event()
+        self._next_write = 0.0
+
+    def progress(self, fraction: float, step: str = "") -> None:
+        """Report `fraction` in [0, 1] and what is being done.
+
+        Raises:
+            JobCancelled: the job has been told to stop.
+            LeaseLost: another process runs it now.
+        """
+        self.check()
+        if (now := time.monotonic()) < self._next_write and fraction < 1.0:
+            return
+        self._next_write = now + PROGRESS_INTERVAL_S
+        self._renew(progress=min(max(fraction, 0.0), 1.0), step=step[:200])
+        self.check()
+
+    def check(self) -> None:
+        """Raise if the job must not go on."""
+        if self._void.is_set():
+            raise LeaseLost
+        if self._stop.is_set():
+            raise JobCancelled
+
+    def confirm(self) -> None:
+        """Call inside the final transaction: locks the job row and raises if the job is no longer ours."""
+        job = Job.objects.select_for_update().get(pk=self.job_id)
+        if job.fence != self.fence or job.state != JobState.RUNNING:
+            raise LeaseLost
+        if job.cancel_requested_at is not None:
+            raise JobCancelled
+
+    def _renew(self, **fields: object) -> None:
+        expires = timezone.now() + timedelta(seconds=settings.AVOW_JOB_LEASE_S)
+        ours = Job.objects.filter(pk=self.job_id, fence=self.fence, state=JobState.RUNNING)
+        if not ours.update(lease_expires_at=expires, **fields):
+            self._void.set()
+        elif ours.filter(cancel_requested_at__isnull=False).exists():
+            self._stop.set()
+
+    @contextmanager
+    def heartbeat(self) -> Iterator[None]:
+        """Keep the lease through long silent stretches, from a thread of its own."""
+        done = threading.Event()
+        thread = threading.Thread(target=self._beat, args=(done,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _beat(self, done: threading.Event) -> None:
+        try:
+            while not done.wait(settings.AVOW_JOB_LEASE_S / 3):
+                try:
+                    self._renew()
+                except Exception:  # a heartbeat that dies silently would cost the lease; the next beat tries again
+                    logger.exception("heartbeat of job %s failed", self.job_id)
+        finally:
+            connection.close()

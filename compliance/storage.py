@@ -1,0 +1,63 @@
+"""Private files: footage, models, renderings, quarantine, releases. Names are ours, never the uploader's."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.core.files import File
+from django.core.files.storage import Storage, storages
+
+CHUNK = 1 << 20
+
+
+def private() -> Storage:
+    """The configured private storage (disk or S3-compatible)."""
+    return storages["default"]
+
+
+@contextmanager
+def local_copy(name: str) -> Iterator[Path]:
+    """A path on this machine with the object's bytes; a remote object is fetched and removed afterwards."""
+    storage = private()
+    try:
+        path = Path(storage.path(name))
+    except NotImplementedError:
+        with tempfile.TemporaryDirectory(prefix="avow-") as folder:
+            copy = Path(folder) / Path(name).name
+            with storage.open(name, "rb") as source, copy.open("wb") as target:
+                shutil.copyfileobj(source, target, CHUNK)
+            yield copy
+    else:
+        yield path
+
+
+def save_file(name: str, path: Path) -> str:
+    """Store the file at `path` as `name`; an older object of that name is replaced. Returns the name."""
+    storage = private()
+    if storage.exists(name):
+        storage.delete(name)
+    with path.open("rb") as source:
+        return storage.save(name, File(source))
+
+
+def delete(name: str) -> bool:
+    """Remove an object; False if it was already gone."""
+    storage = private()
+    if not name or not storage.exists(name):
+        return False
+    storage.delete(name)
+    return True
+
+
+def sha256_file(path: Path) -> str:
+    """Lower-case hex SHA-256 of a file of any size."""
+    digest = hashlib.sha256()
+    with path.open("rb") as source:
+        while chunk := source.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

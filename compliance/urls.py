@@ -1,0 +1,26 @@
+"""Every door of the site."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("accounts/", include("allauth.urls")),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+]
+for prefix, module in (
+    ("", "compliance.accounts.urls"),
+    ("consent/", "compliance.consent.urls"),
+    ("studio/", "avatars.urls"),
+    ("legal/", "compliance.legal.urls"),
+    ("releases/", "compliance.release.urls"),
+    ("verify/", "compliance.inspection.urls"),
+    ("audit/", "compliance.audit.urls"),
+    ("ledger/", "compliance.ledger.urls"),
+    ("api/v1/", "compliance.api_urls"),
+):
+    if find_spec(module) is not None:
+        urlpatterns.append(path(prefix, include(module)))

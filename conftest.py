@@ -1,0 +1,85 @@
+"""Fixtures every test may use."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+_VAR = tempfile.mkdtemp(prefix="avow-test-")
+os.environ.setdefault("AVOW_VAR_DIR", _VAR)
+os.environ.setdefault("AVOW_SECRET_KEY", "only-for-tests")
+os.environ.setdefault("BROKER_URL", "memory://")
+os.environ.setdefault("AVOW_EMAIL_BACKEND", "django.core.mail.backends.locmem.EmailBackend")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "compliance.settings")
+
+SHARED_MEDIA = Path(__file__).resolve().parent.parent / "shared" / "media"
+
+
+@pytest.fixture(scope="session")
+def shared_media() -> Path:
+    """Real clips for measuring; they do not ship, so tests that need them say that they were skipped."""
+    if not SHARED_MEDIA.is_dir():
+        pytest.skip(f"REAL CLIPS ABSENT: {SHARED_MEDIA} is not there; this behaviour was not tested")
+    return SHARED_MEDIA
+
+
+@pytest.fixture(scope="session")
+def _keystore_dirs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    from compliance.keys.services import initialise
+
+    root = tmp_path_factory.mktemp("keystore")
+    keys, secrets = root / "keys", root / "secrets"
+    initialise(keys_dir=keys, secrets_dir=secrets)
+    return keys, secrets
+
+
+@pytest.fixture
+def keystore(_keystore_dirs: tuple[Path, Path], settings: object) -> tuple[Path, Path]:
+    """Keys of a session's own; settings point at them and the role is `web`, which may use none."""
+    keys, secrets = _keystore_dirs
+    settings.AVOW_KEYS_DIR, settings.AVOW_SECRETS_DIR = keys, secrets  # type: ignore[attr-defined]
+    settings.AVOW_ROLE, settings.AVOW_SECRET_FILE = "web", secrets / "web.secret"  # type: ignore[attr-defined]
+    return keys, secrets
+
+
+@pytest.fixture
+def as_role(keystore: tuple[Path, Path], settings: object) -> Callable[[str], AbstractContextManager[None]]:
+    """`with as_role("gate"):` acts as that process."""
+
+    @contextmanager
+    def act(role: str) -> Iterator[None]:
+        before = settings.AVOW_ROLE, settings.AVOW_SECRET_FILE  # type: ignore[attr-defined]
+        settings.AVOW_ROLE = role  # type: ignore[attr-defined]
+        settings.AVOW_SECRET_FILE = keystore[1] / f"{role}.secret"  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            settings.AVOW_ROLE, settings.AVOW_SECRET_FILE = before  # type: ignore[attr-defined]
+
+    return act
+
+
+QUEUE_ROLES = {"gate": "gate", "inspect": "inspector", "default": "worker", "render": "worker"}
+
+
+@pytest.fixture
+def run_jobs(as_role: Callable[[str], AbstractContextManager[None]]) -> Callable[[], int]:
+    """Do every waiting job, each as the process its queue belongs to. Returns how many ran."""
+
+    def drain() -> int:
+        from compliance.jobs.models import Job, JobState
+        from compliance.jobs.services import run
+
+        count = 0
+        while job := Job.objects.filter(state=JobState.QUEUED, not_before__isnull=True).first():
+            with as_role(QUEUE_ROLES[job.queue]):
+                run(job.id)
+            count += 1
+        return count
+
+    return drain
