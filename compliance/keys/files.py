@@ -13,8 +13,8 @@ from pathlib import Path
 def create_once(path: Path, data: bytes, *, mode: int) -> bool:
     """Write ``data`` to ``path`` unless something is there; False when it was.
 
-    The bytes are complete and on disk before the name exists (temporary file, then a hard link, which fails on
-    an existing name), so neither a crash nor a second writer leaves half a key.
+    The bytes are complete and on disk before the name exists (temporary file, then a hard link, which
+    fails on an existing name), so neither a crash nor a second writer leaves half a key.
     """
     temporary = _write_temporary(path, data, mode)
     try:

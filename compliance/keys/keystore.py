@@ -50,7 +50,7 @@ class KeyStore:
         )
 
     def sealed(self, purpose: KeyPurpose, key_id: str) -> bytes:
-        """The sealed key file; raises KeyMissing, KeyAccessDenied, or KeyCorrupt for a file in the wrong place."""
+        """The sealed key file; raises KeyMissing, KeyAccessDenied, or KeyCorrupt for a misplaced file."""
         sealed = self._read(self._path(purpose, key_id, "key"), purpose)
         header = sealing.read_header(sealed)
         if (header.purpose, header.key_id, header.algorithm) != (purpose, key_id, ALGORITHMS[purpose]):

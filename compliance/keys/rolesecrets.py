@@ -29,8 +29,8 @@ def create_secret(secrets_dir: Path, role: ProcessRole) -> bool:
 def read_secret(path: Path, role: ProcessRole) -> bytes:
     """The 32 secret bytes of ``role`` in ``path``.
 
-    Raises KeyMissing when there is no such file, KeyAccessDenied when it is unreadable, belongs to another role
-    or anybody but its owner may touch it, KeyCorrupt when it is not a secret file.
+    Raises KeyMissing when there is no such file, KeyAccessDenied when it is unreadable, belongs to another
+    role or anybody but its owner may touch it, KeyCorrupt when it is not a secret file.
     """
     try:
         with path.open("rb") as file:

@@ -25,8 +25,8 @@ class Initialisation:
 def initialise(*, secrets_dir: Path, keys_dir: Path) -> Initialisation:
     """Create every missing role secret and key. Never overwrites; a concurrent second run waits its turn.
 
-    Raises KeyMissing (``role_secret_lost``) when a role has keys but its secret is gone: a new secret could not
-    open them, so the old one must come back from a backup.
+    Raises KeyMissing (``role_secret_lost``) when a role has keys but its secret is gone: a new secret could
+    not open them, so the old one must come back from a backup.
     """
     secrets_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = KeyStore(keys_dir)
