@@ -1,10 +1,10 @@
-"""May this use of a person's likeness happen? One pure, total function, `permits`; no Django, no clock, no I/O.
+"""May this use of a person's likeness happen? One pure, total function: `permits`. No Django, clock or I/O.
 
 What is not granted is denied, and what is not known is denied: a missing fact never lets a use through.
 Every reason is returned, so that one look tells a producer all that stands in the way.
 
-Sources: PIPL 28, 29, 31 and Deep Synthesis Provisions 14 (separate consent, guardians), AB 2602 and NY GOL 5-302
-(described uses), ISO/IEC TS 27560 6.3.7 (event states; only given and re-confirmed let processing run).
+Sources: PIPL 28, 29, 31 and Deep Synthesis Provisions 14 (separate consent, guardians), AB 2602 and NY GOL
+5-302 (described uses), ISO/IEC TS 27560 6.3.7 (event states; only given and re-confirmed let processing run).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ IN_FORCE = frozenset({ConsentState.GIVEN, ConsentState.RECONFIRMED})
 
 
 class AgeBand(StrEnum):
-    """Age of the person copied. The borders are those of the laws in force or drafted: 14 (CN), 16 (ES), 18."""
+    """Age of the person copied; the borders are those of laws in force or drafted: 14 (CN), 16 (ES), 18."""
 
     UNDER_14 = "under_14"
     FROM_14 = "14_to_15"
@@ -48,8 +48,8 @@ class AgeBand(StrEnum):
 class GrantStanding:
     """What has become of a grant by now.
 
-    `approvals` are the person's own for the use in question; `used_seconds` is the playing time (>= 0) recorded
-    under the grant; `has_guardian` says that a registered guardian has given it.
+    `approvals` are the person's own for the use in question; `used_seconds` is the playing time (>= 0)
+    recorded under the grant; `has_guardian` says that a registered guardian has given it.
     """
 
     state: ConsentState
@@ -74,7 +74,7 @@ class EffectiveGrant:
 class Use:
     """One intended use. None, or an empty set, means unknown and is denied.
 
-    `brand` is an organisation id; `at` is the aware start of the showing and `duration_s` its playing time (> 0);
+    `brand` is an organisation id; `at` is the aware start of the showing, `duration_s` its time (> 0);
     `approvals` are those the grantee's reviewers gave; `topics` are what the script review found.
     """
 
@@ -94,7 +94,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why not: a stable `code`, an English `text` for logs, and the values from which pages word their own."""
+    """Why not: a stable `code`, an English `text` for logs, the values from which pages word their own."""
 
     code: str
     text: str
@@ -145,7 +145,7 @@ def _standing_reasons(grant: EffectiveGrant, now: datetime) -> Iterator[Reason]:
         code = f"grant_{standing.state.replace('-', '_')}"
         yield Reason(code, f"The consent is {standing.state}; only a given or re-confirmed one counts.")
     if terms.modalities & BIOMETRIC and not standing.separate_consent:
-        yield Reason("separate_consent_missing", "Face, body or voice data need a separate consent (PIPL 29).")
+        yield Reason("separate_consent_missing", "Face, body or voice need a separate consent (PIPL 29).")
     if standing.age_band != AgeBand.ADULT and not standing.has_guardian:
         yield Reason("guardian_missing", "The person is a minor and no guardian has given this consent.")
     if not _within_term(terms, now):
@@ -220,7 +220,7 @@ def _territories(grant: EffectiveGrant, use: Use) -> Iterator[Reason]:
 
 
 def _language(grant: EffectiveGrant, use: Use) -> Iterator[Reason]:
-    """A granted tag covers its refinements (RFC 4647 3.3.1): zh covers zh-Hant-HK, not the other way round."""
+    """A granted tag covers its refinements (RFC 4647 3.3.1): zh covers zh-Hant-HK, never the reverse."""
     granted = grant.terms.languages
     if not use.language:
         yield _unknown("language", granted)

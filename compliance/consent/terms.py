@@ -1,7 +1,8 @@
 """What a person has agreed to, as one frozen value with one canonical spelling (pure).
 
-Field list: AB 2602 and the SAG-AFTRA digital replica rider (reasonably specific uses), PIPL 29 (modalities and
-separate consent), ISO/IEC TS 27560 6.3.4 (purposes, geographic restrictions), CAWG training-mining (training use).
+Field list: AB 2602 and the SAG-AFTRA digital replica rider (reasonably specific uses), PIPL 29 (modalities
+and separate consent), ISO/IEC TS 27560 6.3.4 (purposes, geographic restrictions), CAWG training-mining
+(training use).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Modality(StrEnum):
     PERFORMANCE = "performance_style"
 
 
-# Traits by which a person can be recognised by machine: sensitive under PIPL 28, special category under GDPR 9.
+# Traits by which a machine can recognise a person: sensitive under PIPL 28, special category under GDPR 9.
 BIOMETRIC = frozenset({Modality.FACE, Modality.BODY, Modality.VOICE})
 
 
@@ -86,14 +87,14 @@ class DailyWindow:
         if not (0 <= self.opens < MINUTES_A_DAY and 0 <= self.closes < MINUTES_A_DAY):
             raise _invalid("daily_window", "Daily hours lie between 00:00 and 23:59.")
         if self.opens == self.closes:
-            raise _invalid("daily_window", "Daily hours that open and close at the same minute allow nothing.")
+            raise _invalid("daily_window", "Daily hours must not open and close at the same minute.")
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise _invalid("daily_window", f"“{self.time_zone}” is not a time zone name.") from error
 
     def contains(self, start: datetime, duration_s: float) -> bool:
-        """Whether something that starts at the aware `start` and runs `duration_s` ends before the window closes."""
+        """Whether what starts at the aware `start` and runs `duration_s` ends before the window closes."""
         local = start.astimezone(ZoneInfo(self.time_zone))
         open_s = ((self.closes - self.opens) % MINUTES_A_DAY) * 60
         since_opening_s = ((local.hour * 60 + local.minute - self.opens) % MINUTES_A_DAY) * 60 + local.second
@@ -134,7 +135,7 @@ class GrantTerms:
     def __post_init__(self) -> None:
         for field in _NON_EMPTY:
             if not getattr(self, field):
-                raise _invalid(field, "Nothing is named here, so nothing would be allowed. Choose at least one.")
+                raise _invalid(field, "With nothing named here nothing is allowed. Choose at least one.")
         if any(moment.utcoffset() is None for moment in (self.starts_at, self.ends_at)):
             raise _invalid("ends_at", "Start and end need a time zone.")
         if not timedelta(0) < self.ends_at - self.starts_at <= MAX_TERM:
@@ -164,7 +165,7 @@ class GrantTerms:
         if not isinstance(data, Mapping) or set(data) != _FIELDS:
             raise TermsInvalid("terms_malformed", "These terms lack a field or carry one that is not known.")
         if data["schema"] != SCHEMA:
-            raise TermsInvalid("terms_schema_unknown", "These terms follow a format this version cannot read.")
+            raise TermsInvalid("terms_schema_unknown", "This version cannot read the format of these terms.")
         try:
             return cls(**_read_fields(data))
         except (AttributeError, KeyError, TypeError, ValueError) as error:

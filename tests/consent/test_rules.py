@@ -141,7 +141,9 @@ def test_tv43_a_minor_without_guardian_is_denied(age: AgeBand):
 
 def test_tv48_electronics_after_the_term_meets_two_reasons():
     grant = with_terms(
-        territories=frozenset({"CN"}), languages=frozenset({"zh"}), ends_at=datetime(2026, 11, 1, 1, tzinfo=UTC)
+        territories=frozenset({"CN"}),
+        languages=frozenset({"zh"}),
+        ends_at=datetime(2026, 11, 1, 1, tzinfo=UTC),
     )
     found = codes(grant, replace(USE, category="electronics"))
     assert "category_not_granted" in found
@@ -157,7 +159,9 @@ def test_tv49_voice_licence_does_not_cover_the_face():
 
 
 def test_all_reasons_come_at_once_and_name_what_is_allowed():
-    decision = permits(GRANT, replace(USE, platform="tiktok", language="ja", territories=frozenset({"US"})), NOW)
+    decision = permits(
+        GRANT, replace(USE, platform="tiktok", language="ja", territories=frozenset({"US"})), NOW
+    )
     assert [r.code for r in decision.reasons] == [
         "platform_not_granted",
         "territory_not_granted",
@@ -256,9 +260,11 @@ def test_damaged_terms_are_refused(damage: dict[str, object]):
         GrantTerms.from_json(TERMS.to_json() | damage)
 
 
-# --- Laws -------------------------------------------------------------------------------------------------------
+# --- Laws ---
 
-word = st.sampled_from(["cosmetics", "electronics", "douyin", "tiktok", "own_site", "product_presentation", ""])
+word = st.sampled_from(
+    ["cosmetics", "electronics", "douyin", "tiktok", "own_site", "product_presentation", ""]
+)
 moments = st.one_of(
     st.none(),
     st.datetimes(),
