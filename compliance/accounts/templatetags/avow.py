@@ -17,9 +17,9 @@ register = template.Library()
 
 # One table for the whole site, so that the same word always has the same colour.
 _BADGES = {
-    "ok": "given renewed active approved released ready succeeded done trusted confirmed allow valid issued passed",
-    "warn": "requested pending submitted withdrawing hold insufficient_evidence quarantined expiring deferred warning",
-    "danger": "withdrawn refused rejected revoked failed block blocked invalid forged error taken_down destroyed",
+    "ok": "given renewed active approved released ready succeeded done trusted confirmed allow valid issued",
+    "warn": "requested pending submitted withdrawing hold insufficient_evidence quarantined deferred warning",
+    "danger": "withdrawn refused rejected revoked failed block invalid forged error taken_down destroyed",
     "info": "queued running building rendering performing gating supported allow_with_duties in_progress",
 }
 _BADGE_OF = {word: kind for kind, words in _BADGES.items() for word in words.split()}
@@ -46,7 +46,10 @@ def short_hash(value: object, length: int = 12) -> str:
 
 @register.simple_tag(takes_context=True)
 def viewer(context: Context) -> dict[str, Any]:
-    """Who looks at the page: `nav`, `organisations`, `active`, `roles`, `can_administer`. Safe without a request."""
+    """Who looks at the page: `nav`, `organisations`, `active`, `roles`, `can_administer`.
+
+    Error pages are drawn without a request; then nobody looks.
+    """
     request = context.get("request")
     if not isinstance(request, HttpRequest):
         return {"nav": [], "organisations": [], "active": None, "roles": frozenset(), "can_administer": False}
