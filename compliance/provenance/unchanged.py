@@ -1,0 +1,90 @@
+"""Whether signing added a manifest and changed nothing else, checked box by box.
+
+The sandboxed child that assembles the file has parsed foreign bytes, so its word is not taken for what it
+wrote: a claim must never be signed over other pictures than the gate has looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from compliance.provenance import bmff
+from compliance.provenance.errors import ContainerInvalid, SigningFailed
+from compliance.provenance.store import is_c2pa
+
+_CONTAINERS = {b"trak", b"mdia", b"minf", b"stbl"}
+_OFFSET_TABLES = {b"stco": ">I", b"co64": ">Q"}
+_CHUNK = 1 << 20
+_MAX_MOOV_BYTES = 64 * 1024 * 1024
+
+
+def check_signable(source: Path) -> None:
+    """Raises ContainerInvalid unless ``source`` is a whole, unfragmented MP4 without a manifest."""
+    with source.open("rb") as file:
+        found = bmff.top_level(file)
+        if any(is_c2pa(file, box) for box in found):
+            raise ContainerInvalid("container_already_signed", "The video already carries a C2PA manifest.")
+        kinds = [box.kind for box in found]
+    if b"moof" in kinds or kinds.count(b"moov") != 1 or b"mdat" not in kinds:
+        raise ContainerInvalid("container_not_plain_mp4", "The video is not a plain, complete MP4 file.")
+
+
+def check_only_manifest_added(source: Path, signed: Path) -> None:
+    """Raises SigningFailed unless ``signed`` is ``source`` plus one C2PA box, with chunk offsets moved."""
+    with source.open("rb") as before, signed.open("rb") as after:
+        old, new = bmff.top_level(before), bmff.top_level(after)
+        manifests = [box for box in new if is_c2pa(after, box)]
+        rest = [box for box in new if box not in manifests]
+        if len(manifests) != 1 or [(b.kind, b.size) for b in old] != [(b.kind, b.size) for b in rest]:
+            raise _changed("its structure")
+        for one, other in zip(old, rest, strict=True):
+            shift = manifests[0].size if one.start >= manifests[0].start else 0
+            if one.kind == b"moov":
+                same = _moov(before, one, shift) == _moov(after, other, 0)
+            else:
+                same = _digest(before, one) == _digest(after, other)
+            if not same:
+                raise _changed(one.kind.decode("latin-1"))
+
+
+def _moov(file: BinaryIO, moov: bmff.Box, shift: int) -> bytes:
+    """The movie box's bytes with every chunk offset moved by ``shift``."""
+    data = bytearray(bmff.read(file, moov.start, moov.end, _MAX_MOOV_BYTES))
+    for table in _offset_tables(file, moov):
+        form = _OFFSET_TABLES[table.kind]
+        width = struct.calcsize(form)
+        start = table.payload - moov.start + 8  # version, flags, entry count
+        for at in range(start, table.end - moov.start - width + 1, width):
+            (offset,) = struct.unpack_from(form, data, at)
+            struct.pack_into(form, data, at, offset + shift)
+    return bytes(data)
+
+
+def _offset_tables(file: BinaryIO, parent: bmff.Box) -> Iterator[bmff.Box]:
+    for box in bmff.boxes(file, parent.payload, parent.end):
+        if box.kind in _CONTAINERS:
+            yield from _offset_tables(file, box)
+        elif box.kind in _OFFSET_TABLES:
+            yield box
+
+
+def _digest(file: BinaryIO, box: bmff.Box) -> bytes:
+    digest = hashlib.sha256()
+    file.seek(box.start)
+    left = box.size
+    while left and (chunk := file.read(min(left, _CHUNK))):
+        digest.update(chunk)
+        left -= len(chunk)
+    return digest.digest()
+
+
+def _changed(what: str) -> SigningFailed:
+    return SigningFailed(
+        "assembled_file_changed",
+        "Adding the manifest changed more than the manifest. It was not signed.",
+        part=what,
+    )
