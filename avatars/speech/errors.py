@@ -1,0 +1,80 @@
+"""What can be wrong with a text or a voice; every refusal carries a code and says what to change.
+
+The texts are plain English and every figure in them is also in `details`, because this package runs
+without Django; pages translate by `code`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from compliance.errors import BadInput
+
+
+class SpeechError(BadInput):
+    """Base of every refusal of this package."""
+
+
+class EmptyText(SpeechError):
+    """Nothing in the text can be heard: it is empty or holds punctuation only."""
+
+    @classmethod
+    def of(cls) -> EmptyText:
+        return cls("text_empty", "There is nothing to speak. Write at least one word.")
+
+
+class UnsupportedLanguage(SpeechError):
+    """The synthesiser has no voice for the language asked for."""
+
+    @classmethod
+    def of(cls, language: str, supported: Sequence[str]) -> UnsupportedLanguage:
+        return cls(
+            "language_unsupported",
+            f"The built-in voice does not speak {language!r}. Choose one of: {', '.join(supported)}.",
+            language=language,
+            supported=tuple(supported),
+        )
+
+
+class TextTooLong(SpeechError):
+    """The text would take longer than one take may last."""
+
+    @classmethod
+    def of(cls, estimated_s: float, limit_s: float) -> TextTooLong:
+        return cls(
+            "text_too_long",
+            f"This text takes about {estimated_s / 60:.1f} minutes to speak; one take may last"
+            f" {limit_s / 60:.0f} minutes. Split it into several takes.",
+            estimated_s=estimated_s,
+            limit_s=limit_s,
+        )
+
+
+class UnspeakableText(SpeechError):
+    """Characters for which no sound is known; dropping them silently would change what was approved."""
+
+    @classmethod
+    def of(cls, characters: Iterable[str]) -> UnspeakableText:
+        found = tuple(dict.fromkeys(characters))
+        listed = " ".join(f"{char} (U+{ord(char):04X})" for char in found[:20])
+        return cls(
+            "text_unspeakable",
+            f"The built-in voice cannot speak these characters: {listed}."
+            " Remove them or write them as words.",
+            characters=found,
+        )
+
+
+class VoiceOutOfRange(SpeechError):
+    """A voice parameter lies outside what the formant model can render."""
+
+    @classmethod
+    def of(cls, name: str, value: float, low: float, high: float) -> VoiceOutOfRange:
+        return cls(
+            "voice_out_of_range",
+            f"Voice setting {name} is {value:g}; it must lie between {low:g} and {high:g}.",
+            name=name,
+            value=value,
+            low=low,
+            high=high,
+        )

@@ -1,0 +1,20 @@
+"""Speech as a WAV file (RIFF, PCM 16 bit, mono)."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import numpy as np
+
+from avatars.speech.model import Speech
+
+
+def write_wave(speech: Speech, path: Path) -> None:
+    """Writes `speech` to `path` at its own sample rate. Raises OSError when the path cannot be written."""
+    pcm = np.round(np.clip(speech.samples, -1.0, 1.0) * 32767).astype("<i2")
+    with path.open("wb") as stream, wave.open(stream, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(speech.rate)
+        out.writeframes(pcm.tobytes())
