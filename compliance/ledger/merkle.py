@@ -1,8 +1,8 @@
 """Merkle trees of RFC 9162 §2.1 (SHA-256), without storage and without Django.
 
 A *complete node* is named by ``(level, index)``: it is the root over the leaves ``index << level`` up to,
-not including, ``(index + 1) << level``. A complete node never changes once its last leaf is there, so it is stored
-once; everything else (roots, ragged right edges, proofs) is folded from at most 2·log2(n) complete nodes.
+not including, ``(index + 1) << level``. It never changes once its last leaf is there, so it is stored once;
+everything else (roots, ragged right edges, proofs) is folded from at most 2·log2(n) complete nodes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class NodeId(NamedTuple):
 
     @property
     def position(self) -> int:
-        """In-order number, one integer key per node: leaf ``i`` has ``2*i``, others lie between their halves."""
+        """In-order number, one integer per node: leaf ``i`` has ``2*i``, others lie between their halves."""
         return (((self.index << 1) | 1) << self.level) - 1
 
     @classmethod
