@@ -1,0 +1,116 @@
+"""What is seen and heard: one real take, spoilt in one way at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from avatars.capture import CaptureLimits, check_capture
+
+from .conftest import RATE, Image, Recorder, Sound, moving_pattern, syllables
+
+Person = tuple[list[Image], Sound]
+
+
+def codes(path: Path, limits: CaptureLimits | None = None) -> dict[str, str]:
+    """Code -> severity of everything found."""
+    return {finding.code: finding.severity.value for finding in check_capture(path, limits=limits).findings}
+
+
+def test_good_take_passes_with_its_weaknesses_named(person: Person, record: Recorder) -> None:
+    report = check_capture(record(*person))
+    assert report.ok
+    found = {finding.code for finding in report.findings}
+    assert {"cuts", "face_small"} <= found <= {"cuts", "face_small", "clipping"}
+    assert report.facts["cuts_s"] == [3.0, 6.0, 9.0]
+    assert report.facts["face_share"] == 1.0
+
+
+def test_take_held_sideways_is_turned_upright(person: Person, record: Recorder) -> None:
+    images, sound = person
+    report = check_capture(
+        record([np.ascontiguousarray(np.rot90(image)) for image in images], sound, rotation=-90)
+    )
+    assert report.ok
+    assert report.facts["face_share"] == 1.0
+
+
+def test_no_face(record: Recorder) -> None:
+    assert codes(record(moving_pattern(10), syllables(10)))["no_face"] == "error"
+
+
+def test_two_faces(shared_media: Path) -> None:
+    found = codes(shared_media / "ai_two_men_talking.mp4", CaptureLimits(min_s=3, min_speech_s=1))
+    assert found["two_faces"] == "error"
+    assert "lips_do_not_match" not in found
+
+
+def test_face_far_away(person: Person, record: Recorder) -> None:
+    images, sound = person
+    far = [
+        cv2.copyMakeBorder(cv2.resize(image, (180, 144)), 72, 72, 90, 90, cv2.BORDER_REPLICATE)
+        for image in images
+    ]
+    found = codes(record(far, sound))
+    assert found.get("face_too_small", found.get("no_face")) == "error"
+
+
+def test_dark_room(person: Person, record: Recorder) -> None:
+    images, sound = person
+    assert codes(record([(image * 0.22).astype(np.uint8) for image in images], sound))["too_dark"] == "error"
+
+
+def test_over_exposed(person: Person, record: Recorder) -> None:
+    images, sound = person
+    bright = [np.minimum(image.astype(np.int32) * 2, 255).astype(np.uint8) for image in images]
+    assert codes(record(bright, sound))["over_exposed"] == "error"
+
+
+def test_out_of_focus(person: Person, record: Recorder) -> None:
+    images, sound = person
+    assert (
+        codes(record([cv2.GaussianBlur(image, (0, 0), 4.5) for image in images], sound))["blurred"] == "error"
+    )
+
+
+def test_person_walks_away(person: Person, record: Recorder) -> None:
+    images, sound = person
+    away = images[:150] + moving_pattern(3, width=360, height=288) + images[225:]
+    report = check_capture(record(away, sound))
+    (missing,) = [finding for finding in report.errors() if finding.code == "face_missing"]
+    assert missing.at_s == pytest.approx(6.0, abs=0.25)
+    assert float(missing.values["seconds"]) == pytest.approx(3.0, abs=0.3)
+
+
+def test_photograph_with_sound(person: Person, record: Recorder) -> None:
+    images, sound = person
+    assert codes(record([images[0]] * 300, sound))["frozen"] == "error"
+
+
+def test_short_take_played_in_a_loop(person: Person, record: Recorder) -> None:
+    images, sound = person
+    report = check_capture(record(images[:70] * 4 + images[:20], sound))
+    (looped,) = [finding for finding in report.errors() if finding.code == "looped"]
+    assert float(looped.values["period"]) % 2.8 == pytest.approx(0, abs=0.1)
+
+
+def test_microphone_off(person: Person, record: Recorder) -> None:
+    assert codes(record(person[0], np.zeros(12 * RATE, np.float32)))["no_speech"] == "error"
+
+
+def test_steady_tone_is_no_speech(person: Person, record: Recorder) -> None:
+    tone = 0.3 * np.sin(2 * np.pi * 150 * np.arange(12 * RATE) / RATE).astype(np.float32)
+    assert codes(record(person[0], tone))["no_speech"] == "error"
+
+
+def test_distorted_sound(person: Person, record: Recorder) -> None:
+    images, sound = person
+    assert codes(record(images, np.clip(sound * 30, -1, 1)))["clipping"] == "error"
+
+
+def test_sound_of_another_moment(person: Person, record: Recorder) -> None:
+    images, sound = person
+    assert codes(record(images, np.roll(sound, int(1.6 * RATE))))["lips_do_not_match"] == "warning"
