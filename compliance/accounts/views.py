@@ -27,15 +27,21 @@ from compliance.errors import AvowError
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """What Avow is, for a visitor; what to do next, for a person who is signed in."""
-    if not isinstance(request.user, User):
-        people = demo.PEOPLE if settings.AVOW_DEMO else ()
-        context = {"steps": NEXT_STEPS, "demo_people": people, "demo_password": demo.PASSWORD}
-        return render(request, "home/landing.html", context)
-    roles = roles_of(memberships_of(request.user))
+    return _welcome(request, request.user) if isinstance(request.user, User) else _landing(request)
+
+
+def _landing(request: HttpRequest) -> HttpResponse:
+    people = demo.PEOPLE if settings.AVOW_DEMO else ()
+    context = {"steps": NEXT_STEPS, "demo_people": people, "demo_password": demo.PASSWORD}
+    return render(request, "home/landing.html", context)
+
+
+def _welcome(request: HttpRequest, user: User) -> HttpResponse:
+    roles = roles_of(memberships_of(user))
     context = {
         "steps": next_steps(roles),
         "may_open_personal": Role.STREAMER not in roles and Role.REGULATOR not in roles,
-        "has_second_factor": is_mfa_enabled(request.user),
+        "has_second_factor": is_mfa_enabled(user),
         "belongs_nowhere": not roles,
     }
     return render(request, "home/home.html", context)

@@ -1,0 +1,59 @@
+"""The provider code: TC260 practice guide, check character after GB 32100-2015."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compliance.accounts.provider_code import check_provider_code
+from compliance.errors import BadInput
+
+# Published unified social credit codes of well-known companies.
+USCCS = ["9144030071526726XG", "91330106673959654P", "91110000802100433B"]
+ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+
+
+@pytest.mark.parametrize("uscc", USCCS)
+@pytest.mark.parametrize("tail", ["10000", "20A9Z"])
+def test_a_code_of_a_registered_company_is_accepted(uscc: str, tail: str) -> None:
+    check_provider_code(f"0011{uscc}{tail}")
+
+
+@given(uscc=st.sampled_from(USCCS), place=st.integers(0, 17), character=st.sampled_from(ALPHABET))
+def test_every_single_typing_error_in_the_credit_code_is_found(uscc: str, place: int, character: str) -> None:
+    mistyped = uscc[:place] + character + uscc[place + 1 :]
+    if mistyped == uscc:
+        check_provider_code(f"0011{mistyped}10000")
+        return
+    with pytest.raises(BadInput) as refused:
+        check_provider_code(f"0011{mistyped}10000")
+    assert refused.value.code == "provider_code_check_character"
+
+
+@given(uscc=st.sampled_from(USCCS), place=st.integers(0, 15))
+def test_every_swap_of_neighbours_in_the_credit_code_is_found(uscc: str, place: int) -> None:
+    a, b = uscc[place], uscc[place + 1]
+    if a == b:
+        return
+    with pytest.raises(BadInput):
+        check_provider_code(f"0011{uscc[:place]}{b}{a}{uscc[place + 2 :]}10000")
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("", "provider_code_length"),
+        (f"0011{USCCS[0]}1000", "provider_code_length"),
+        (f"0021{USCCS[0]}10000", "provider_code_shape"),
+        (f"0011{USCCS[0]}30000", "provider_code_shape"),
+        (f"0011{USCCS[0].lower()}10000", "provider_code_shape"),
+        (f"0011{USCCS[0]}1000\n", "provider_code_shape"),
+        (f"0011{'I' * 18}10000", "provider_code_shape"),
+        (f"０011{USCCS[0]}10000", "provider_code_shape"),
+    ],
+)
+def test_a_malformed_code_is_refused_with_what_is_wrong(code: str, problem: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        check_provider_code(code)
+    assert refused.value.code == problem
