@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -215,6 +216,24 @@ def mono_sound(path: Path, rate: int) -> NDArray[np.float32]:
     return np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
 
 
+@dataclass(frozen=True)
+class Encoding:
+    """How to encode H.264: `codec` as FFmpeg names it, its `preset`, `crf` 0..51 (lower is better).
+
+    `intra_only` makes every frame a key frame, for random access.
+    """
+
+    codec: str = "libx264"
+    preset: str = "veryfast"
+    crf: int = 18
+    intra_only: bool = False
+
+    def options(self) -> dict[str, str]:
+        """Encoder options. One thread: two are slower on a busy machine, and the bytes stay the same."""
+        options = {"crf": str(self.crf), "preset": self.preset, "threads": "1"}
+        return options | {"g": "1", "bf": "0"} if self.intra_only else options
+
+
 def write_mp4(
     path: Path,
     frames: Iterable[av.VideoFrame],
@@ -222,25 +241,20 @@ def write_mp4(
     fps: int,
     samples: NDArray[np.float32] | None = None,
     rate: int = 48000,
-    crf: int = 18,
-    preset: str = "veryfast",
-    intra_only: bool = False,
+    encoding: Encoding | None = None,
 ) -> int:
     """Encode frames (and sound, float32 mono [n]) as H.264/AAC MP4 and return the number of frames written.
 
     Sound is interleaved as the picture advances: memory does not grow with length beyond the samples.
-    `crf` 0..51 (lower is better); `intra_only` makes every frame a key frame, for random access.
     """
+    encoding = encoding or Encoding()
     count = 0
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         video = audio = None
         spoken = 0
         for count, frame in enumerate(frames, start=1):
             if video is None:
-                options = {"crf": str(crf), "preset": preset, "threads": "1"}
-                if intra_only:
-                    options |= {"g": "1", "bf": "0"}
-                video = container.add_stream("libx264", rate=fps, options=options)
+                video = container.add_stream(encoding.codec, rate=fps, options=encoding.options())
                 video.width, video.height, video.pix_fmt = frame.width, frame.height, "yuv420p"
                 for name, value in (
                     ("colorspace", 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 
 class Severity(StrEnum):
@@ -140,6 +140,11 @@ class Finding:
             "values": self.values,
         }
 
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read back what `to_json` gave."""
+        return cls(data["code"], Severity(data["severity"]), data["at_s"], dict(data["values"]))
+
 
 def error(code: str, at_s: float | None = None, **values: object) -> Finding:
     """A finding that refuses the capture."""
@@ -185,3 +190,8 @@ class CaptureReport:
             "findings": [finding.to_json() for finding in self.findings],
             "facts": self.facts,
         }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read back what `to_json` gave, for example from the sandboxed child."""
+        return cls(tuple(Finding.from_json(finding) for finding in data["findings"]), data["facts"])
