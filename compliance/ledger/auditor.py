@@ -2,7 +2,8 @@
 
 Every stored value is compared with what it should be given its *stored* children. So each lie is named once,
 where it is, and if there is none, then by induction the roots are those of the leaves. An edited leaf is
-named by its number, exchanged or rewritten entries by the smallest subtree that does not fit, a head by its size.
+named by its number, exchanged or rewritten entries by the smallest subtree that does not fit, a head by its
+size.
 """
 
 from __future__ import annotations

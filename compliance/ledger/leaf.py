@@ -19,6 +19,7 @@ VERSION = 1
 SALT_BYTES = 32
 MAX_LEAF_BYTES = 64 * 1024
 MAX_DEPTH = 16
+MAX_NUMBER = 2.0**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,8 @@ def _require_json(value: object, depth: int) -> None:
     elif isinstance(value, list | tuple):
         for item in value:
             _require_json(item, depth - 1)
+    elif isinstance(value, float) and not abs(value) < MAX_NUMBER:
+        raise _not_json("a number that JSON readers would round")
     elif value is not None and not isinstance(value, str | int | float):
         raise _not_json(f"{type(value).__name__} is no JSON type")
 

@@ -28,7 +28,6 @@ ACTOR = "actor"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-@transaction.atomic(savepoint=False)
 def record(
     *,
     event: Event,
@@ -59,7 +58,7 @@ def record(
         data=data,
         commitments={name: commit(salts[name], value) for name, value in values.items()},
     )
-    entry = OutboxEntry.objects.create(
+    entry = OutboxEntry(
         entry_id=leaf.id,
         leaf=leaf.to_bytes(),
         event=event.value,
@@ -67,7 +66,9 @@ def record(
         organisation_id=organisation_id,
         recorded_at=leaf.time,
     )
-    _keep_salts(leaf, salts, actor_id)
+    with transaction.atomic(savepoint=False):
+        entry.save(force_insert=True)
+        _keep_salts(leaf, salts, actor_id)
     return entry
 
 

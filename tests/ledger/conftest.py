@@ -1,0 +1,71 @@
+"""A log to play with: entries, a sequencer, an attacker with full rights on the database."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import TransactionTestCase
+
+from compliance.ledger import guards
+from compliance.ledger.events import Event
+from compliance.ledger.models import OutboxEntry
+from compliance.ledger.sequencer import sequence_once
+from compliance.ledger.services import record
+
+_flush = TransactionTestCase._fixture_teardown
+
+
+def _flush_without_guards(self: TransactionTestCase) -> None:
+    """Emptying the tables between tests is what the guards exist to refuse."""
+    with guards.lifted(connection):
+        _flush(self)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _flushable() -> Iterator[None]:
+    if TransactionTestCase._fixture_teardown is not _flush:
+        yield
+        return
+    TransactionTestCase._fixture_teardown = _flush_without_guards
+    yield
+    TransactionTestCase._fixture_teardown = _flush
+
+
+@pytest.fixture
+def log(
+    as_role: Callable[[str], AbstractContextManager[None]],
+) -> Callable[..., list[OutboxEntry]]:
+    """``log(5)`` records five entries; ``log(5, batch=2)`` also numbers them, two per signed head."""
+
+    def fill(count: int, *, batch: int = 0, **fields: Any) -> list[OutboxEntry]:
+        values: dict[str, Any] = {
+            "event": Event.RELEASE_ASSET_RELEASED,
+            "subject_id": uuid.uuid4(),
+            "organisation_id": None,
+            "actor_id": None,
+            "data": {},
+        } | fields
+        made = [record(**values | {"data": {**values["data"], "number": number}}) for number in range(count)]
+        if batch:
+            with as_role("sequencer"):
+                while sequence_once(batch):
+                    pass
+        return made
+
+    return fill
+
+
+@pytest.fixture
+def tamper() -> Iterator[Callable[..., None]]:
+    """Run SQL as the database's owner: the guards are dropped first, as an attacker would."""
+
+    def execute(sql: str, parameters: list[Any] | None = None) -> None:
+        with guards.lifted(connection), connection.cursor() as cursor:
+            cursor.execute(sql, parameters or [])
+
+    yield execute

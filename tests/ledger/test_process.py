@@ -1,0 +1,127 @@
+"""The sequencer as a real process on a database of its own: killed, stopped, and audited afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import environ
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.db.utils import ConnectionHandler
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("keystore")]
+ENTRIES = 120
+RECORD = """
+import django; django.setup()
+import uuid
+from django.db import transaction
+from compliance.ledger.events import Event
+from compliance.ledger.services import record
+with transaction.atomic():
+    for number in range({count}):
+        record(event=Event.RELEASE_TAKE_ORDERED, subject_id=uuid.uuid4(), organisation_id=None, actor_id=None,
+               data={{"number": number}})
+"""
+
+
+class OwnDatabase:
+    """A migrated database that child processes share; ``url`` as in DATABASE_URL."""
+
+    def __init__(self, url: str, keys: Path, secrets: Path) -> None:
+        self.environment = os.environ | {
+            "DATABASE_URL": url,
+            "AVOW_ROLE": "sequencer",
+            "AVOW_KEYS_DIR": str(keys),
+            "AVOW_SECRETS_DIR": str(secrets),
+            "AVOW_SECRET_FILE": str(secrets / "sequencer.secret"),
+            "AVOW_SECRET_KEY": "only-for-tests",
+        }
+        self.connection = ConnectionHandler({"default": environ.Env.db_url_config(url)})["default"]
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=settings.BASE_DIR,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def run(self, *arguments: str) -> str:
+        child = self.start(*arguments)
+        output = child.communicate()[0].decode()
+        assert child.returncode == 0, output
+        return output
+
+    def read(self, sql: str) -> list[tuple[object, ...]]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    def numbered(self) -> int:
+        return int(str(self.read("SELECT count(*) FROM ledger_logentry")[0][0]))
+
+    def wait_until_numbered(self, at_least: int, running: subprocess.Popen[bytes]) -> None:
+        """The process works all the while, so this ends, or the process did and its output says why."""
+        while self.numbered() < at_least:
+            assert running.poll() is None, running.communicate()[0].decode()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[OwnDatabase]:
+    name = f"avow_ledger_{uuid.uuid4().hex}"
+    url = f"sqlite:///{tmp_path / name}"
+    if connection.vendor == "postgresql":
+        server = connection.settings_dict
+        url = f"postgres://{server['USER']}:{server['PASSWORD']}@{server['HOST']}:{server['PORT']}/{name}"
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name}")
+    own = OwnDatabase(url, Path(settings.AVOW_KEYS_DIR), Path(settings.AVOW_SECRETS_DIR))
+    own.run("manage.py", "migrate", "ledger", "--skip-checks")
+    yield own
+    own.connection.close()
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {name}")
+
+
+def test_killed_sequencer_loses_and_doubles_nothing(database: OwnDatabase) -> None:
+    database.run("-c", RECORD.format(count=ENTRIES))
+    recorded = [row[0] for row in database.read("SELECT entry_id FROM ledger_outboxentry ORDER BY id")]
+    for at_least in (1, ENTRIES // 2):
+        running = database.start("manage.py", "ledger", "sequence", "--limit", "2", "--interval", "0")
+        database.wait_until_numbered(at_least, running)
+        running.send_signal(signal.SIGKILL)
+        running.communicate()
+        waiting = int(str(database.read("SELECT count(*) FROM ledger_outboxentry")[0][0]))
+        assert 0 < database.numbered() < ENTRIES
+        assert database.numbered() + waiting == ENTRIES
+    database.run("manage.py", "ledger", "sequence", "--once")
+    assert "whole" in database.run("manage.py", "ledger", "verify")
+    assert [r[0] for r in database.read('SELECT entry_id FROM ledger_logentry ORDER BY "index"')] == recorded
+
+
+def test_sigterm_ends_the_sequencer_after_the_batch_in_hand(database: OwnDatabase) -> None:
+    database.run("-c", RECORD.format(count=3))
+    running = database.start("manage.py", "ledger", "sequence")
+    database.wait_until_numbered(3, running)
+    running.send_signal(signal.SIGTERM)
+    output = running.communicate()[0].decode()
+    assert running.returncode == 0, output
+    assert "3 entries numbered" in output
+
+
+def test_two_sequencers_at_once_share_the_work_without_a_fork(database: OwnDatabase) -> None:
+    database.run("-c", RECORD.format(count=ENTRIES))
+    pair = [database.start("manage.py", "ledger", "sequence", "--once", "--limit", "2") for _ in range(2)]
+    outputs = [child.communicate()[0].decode() for child in pair]
+    assert [child.returncode for child in pair] == [0, 0], outputs
+    assert database.numbered() == ENTRIES
+    database.run("manage.py", "ledger", "verify")
