@@ -25,13 +25,12 @@ class State(models.TextChoices):
     INVALIDATED = rules.ConsentState.INVALIDATED.value, _("Declared invalid")
 
 
-class AgeBand(models.TextChoices):
-    """Age of the person copied; values are those of `rules.AgeBand`."""
-
-    UNDER_14 = rules.AgeBand.UNDER_14.value, _("Under 14")
-    FROM_14 = rules.AgeBand.FROM_14.value, _("14 or 15")
-    FROM_16 = rules.AgeBand.FROM_16.value, _("16 or 17")
-    ADULT = rules.AgeBand.ADULT.value, _("18 or older")
+AGE_BANDS = (
+    (rules.AgeBand.UNDER_14.value, _("Under 14")),
+    (rules.AgeBand.FROM_14.value, _("14 or 15")),
+    (rules.AgeBand.FROM_16.value, _("16 or 17")),
+    (rules.AgeBand.ADULT.value, _("18 or older")),
+)
 
 
 class Method(models.TextChoices):
@@ -88,7 +87,7 @@ class Guardianship(models.Model):
 
 
 class GrantRequest(models.Model):
-    """An organisation's proposal. It allows nothing; the person answers with a grant of their own, or refuses."""
+    """A proposal. It allows nothing; the person answers it with a grant of their own, or refuses it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     principal = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="grant_requests")
@@ -114,6 +113,11 @@ class GrantRequest(models.Model):
     def __str__(self) -> str:
         return f"{self.grantee} → {self.principal}"
 
+    @property
+    def open(self) -> bool:
+        """Not answered yet."""
+        return self.refused_at is None and self.grant_id is None
+
 
 class Grant(models.Model):
     """One consent of one person to one organisation. Immutable; a change is a new grant that supersedes it.
@@ -132,7 +136,7 @@ class Grant(models.Model):
     language = models.CharField(max_length=10)
     method = models.CharField(max_length=10, choices=Method.choices)
     separate_consent = models.BooleanField()
-    age_band = models.CharField(max_length=10, choices=AgeBand.choices)
+    age_band = models.CharField(max_length=10, choices=AGE_BANDS)
     supersedes = models.OneToOneField(
         "self", null=True, on_delete=models.PROTECT, related_name="superseded_by"
     )
@@ -148,7 +152,7 @@ class Grant(models.Model):
                 condition=Q(ends_at__gt=models.F("starts_at")), name="consent_grant_ends_after_start"
             ),
             models.CheckConstraint(
-                condition=Q(age_band=AgeBand.ADULT) | Q(guardian__isnull=False),
+                condition=Q(age_band=rules.AgeBand.ADULT.value) | Q(guardian__isnull=False),
                 name="consent_minor_has_guardian",
             ),
             models.CheckConstraint(

@@ -1,4 +1,4 @@
-"""The texts of the notices: a folder per version, a file per language. A published version is never edited."""
+"""The texts of the notices: a folder per version, a file per language. What is published is not edited."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def latest_version() -> str:
 
 @cache
 def load(version: str, language: str) -> dict[str, Any]:
-    """Content of one notice: title, sections, separate_consent, retention. English if the language is missing."""
+    """One notice: title, sections, separate_consent, retention. English if the language is missing."""
     path = _FOLDER / version / f"{language}.json"
     if not path.exists():
         path = _FOLDER / version / f"{DEFAULT_LANGUAGE}.json"
