@@ -1,0 +1,30 @@
+"""How unlikely a score is by chance, as a bound that holds for every picture.
+
+A score is T = sum_k a_k cos(t_k) / sqrt(sum_k a_k**2 / 2), where a_k >= 0 come from the picture and t_k is
+the angle between what the picture holds at carrier k and the carrier's secret phase. For a picture that was
+not made with the key the t_k are independent and uniform whatever the picture is. E exp(s a cos t) = I0(s a)
+<= exp(s**2 a**2 / 4), so T is sub-Gaussian with variance proxy 1 and P(T >= x) <= exp(-x**2 / 2) (Chernoff).
+Trying N alternatives multiplies the bound by N, however they depend on each other.
+"""
+
+from __future__ import annotations
+
+import math
+
+from watermark.payload import MARK_BITS
+
+
+def tail(score: float, alternatives: float) -> float:
+    """Bound on the probability that the best of `alternatives` scores reaches `score` by chance; <= 1."""
+    if score <= 0:
+        return 1.0
+    return min(1.0, math.exp(min(0.0, math.log(alternatives) - score * score / 2)))
+
+
+def needed_score(p: float, alternatives: float) -> float:
+    """The score at which `tail` falls to p."""
+    return math.sqrt(2 * (math.log(alternatives) - math.log(p)))
+
+
+ALL_MARKS = 2.0**MARK_BITS
+"""A decoder that looks for any mark has this many alternatives, whether it lists them or not."""

@@ -1,0 +1,45 @@
+"""What the key decides: the phase and the role of every frequency, and where the tile stands in each time
+slot.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from watermark.keys import Key
+from watermark.lattice import SHIFT_GRID, carrier_count
+from watermark.payload import Payload
+from watermark.polar import CODE_BITS, encode
+
+SLOT_S = 2.0
+"""Seconds after which the tile moves, so that the average of a long take does not show it."""
+
+SLOTS = 64
+"""Length of the sequence of moves, after which it repeats."""
+
+Phases = npt.NDArray[np.float64]
+
+
+class Carriers:
+    """The secret geometry of one key.
+
+    Attributes: `theta` float64[K] phases in radians; `data` int64[512] and `sync` int64[K-512] carrier
+    indices; `hops` uint8[SLOTS, 2] shifts (x, y) in 1/64 tile.
+    """
+
+    def __init__(self, key: Key) -> None:
+        count = carrier_count()
+        raw = np.frombuffer(key.derive("carrier phases", 4 * count), dtype=">u4")
+        self.theta: Phases = raw.astype(np.float64) * (2 * np.pi / 2**32)
+        draw = np.frombuffer(key.derive("carrier roles", 8 * count), dtype=">u8")
+        order = np.argsort(draw, kind="stable")
+        self.data, self.sync = order[:CODE_BITS], order[CODE_BITS:]
+        moves = np.frombuffer(key.derive("time slots", 2 * SLOTS), dtype=np.uint8)
+        self.hops = (moves % SHIFT_GRID).reshape(SLOTS, 2)
+
+    def phases(self, payload: Payload, mark: int) -> Phases:
+        """float64[K]: the phases that carry `mark`; a code bit 1 turns its carrier by half a cycle."""
+        out = self.theta.copy()
+        out[self.data] += np.pi * encode(payload.bits(mark))
+        return out

@@ -1,0 +1,39 @@
+"""How strongly each part of a frame may be changed before somebody sees it.
+
+Two effects are used: texture hides noise (contrast masking), and a change of luma is seen most in flat and in
+dark areas. Strength follows the texture of the *quietest* neighbourhood, so that the wall beside a sharp edge
+stays calm.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+STRENGTH_FLAT = 0.62
+"""RMS change of luma in 8-bit steps where the picture is flat: about half of a just noticeable grain."""
+
+STRENGTH_MAX = 2.6
+"""RMS change in the busiest texture."""
+
+_STRENGTH_PER_TEXTURE = 0.16
+_DARK, _DARK_STRENGTH = 48.0, 0.75
+_BLOCK = 8
+
+
+def strength_map(luma: Tensor) -> Tensor:
+    """RMS change allowed around each of a coarse grid of points.
+
+    luma: float[H, W] on 0..255, about 180 rows for a landscape frame (a quarter of 720p); result float[h, w]
+    with one value per 8x8 block, h = ceil(H / 8), between `STRENGTH_FLAT * 0.75` and `STRENGTH_MAX`.
+    """
+    rows, columns = luma.shape
+    padded = F.pad(luma[None, None], (0, -columns % _BLOCK, 0, -rows % _BLOCK), mode="replicate")
+    mean = F.avg_pool2d(padded, _BLOCK)
+    variance = F.avg_pool2d(padded * padded, _BLOCK) - mean * mean
+    texture = variance.clamp_(min=0).sqrt_()
+    quietest = -F.max_pool2d(-texture, 3, stride=1, padding=1)
+    strength = (STRENGTH_FLAT + _STRENGTH_PER_TEXTURE * quietest).clamp_(max=STRENGTH_MAX)
+    strength *= _DARK_STRENGTH + (1 - _DARK_STRENGTH) * (mean / _DARK).clamp_(max=1)
+    smooth = F.avg_pool2d(F.pad(strength, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    return smooth[0, 0]

@@ -1,0 +1,100 @@
+"""A polar code of 512 bits that carries 96, with successive-cancellation list decoding.
+
+Arikan 2009 (doi:10.1109/TIT.2009.2021379) for the code, Tal and Vardy 2015 (doi:10.1109/TIT.2015.2410251) for
+the list, beta expansion (He et al. 2017, arXiv:1704.05709) for the order of reliability. The check that
+chooses from the list is not part of the code; see `watermark.payload`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from watermark.payload import INFO_BITS
+
+CODE_BITS = 512
+LIST_SIZE = 8
+
+Bits = npt.NDArray[np.uint8]
+Soft = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+
+def _information_set() -> npt.NDArray[np.bool_]:
+    """True where an input bit carries information: most reliable by polarisation weight (beta 2**(1/4))."""
+    indices = np.arange(CODE_BITS)
+    levels = CODE_BITS.bit_length() - 1
+    weight = sum(((indices >> j) & 1) * 2.0 ** (j / 4) for j in range(levels))
+    chosen = np.zeros(CODE_BITS, dtype=bool)
+    chosen[np.argsort(weight, kind="stable")[-INFO_BITS:]] = True
+    return chosen
+
+
+_INFORMATION = _information_set()
+
+
+def _transform(bits: Bits) -> Bits:
+    """The polar transform over GF(2), its own inverse: uint8[512] -> uint8[512]."""
+    out = bits.copy()
+    width = 1
+    while width < CODE_BITS:
+        pairs = out.reshape(-1, 2, width)
+        pairs[:, 0] ^= pairs[:, 1]
+        width *= 2
+    return out
+
+
+def encode(info: Bits) -> Bits:
+    """The code word uint8[512] of uint8[96] information bits."""
+    word = np.zeros(CODE_BITS, dtype=np.uint8)
+    word[_INFORMATION] = info
+    return _transform(word)
+
+
+def decode(soft: Soft) -> list[Bits]:
+    """The information bits uint8[96] of the most likely code words, best first, at most `LIST_SIZE`.
+
+    `soft` is float[512]: positive where a 0 is likelier, in any scale common to all positions (min-sum).
+    """
+    search = _ListSearch()
+    words, _ = search.visit(np.asarray(soft, dtype=np.float64)[None, :], 0)
+    return [_transform(word)[_INFORMATION] for word in words[np.argsort(search.cost, kind="stable")]]
+
+
+class _ListSearch:
+    """One decoding: the cost of each surviving path, low is likely."""
+
+    def __init__(self) -> None:
+        self.cost: Soft = np.zeros(1)
+
+    def visit(self, soft: Soft, start: int) -> tuple[Bits, Indices]:
+        """Decodes the subtree of soft[L, n] whose first input bit is `start`.
+
+        Returns the partial code words uint8[L', n] and, for each, the path of the input it continues.
+        """
+        paths, width = soft.shape
+        carries = _INFORMATION[start : start + width]
+        if not carries.any():
+            self.cost = self.cost + np.maximum(-soft, 0).sum(axis=1)
+            return np.zeros((paths, width), dtype=np.uint8), np.arange(paths)
+        if carries.sum() == 1 and carries[-1]:
+            # Only the last input bit is free: the subtree is a repetition code (and a leaf where width is 1).
+            return self._fork(soft)
+        half = width // 2
+        upper, lower = soft[:, :half], soft[:, half:]
+        check = np.sign(upper) * np.sign(lower) * np.minimum(np.abs(upper), np.abs(lower))
+        left, source = self.visit(check, start)
+        upper, lower = upper[source], lower[source]
+        right, again = self.visit(np.where(left, lower - upper, lower + upper), start + half)
+        left, source = left[again], source[again]
+        return np.concatenate([left ^ right, right], axis=1), source
+
+    def _fork(self, soft: Soft) -> tuple[Bits, Indices]:
+        paths, width = soft.shape
+        zero = self.cost + np.maximum(-soft, 0).sum(axis=1)
+        one = self.cost + np.maximum(soft, 0).sum(axis=1)
+        both = np.concatenate([zero, one])
+        keep = np.argsort(both, kind="stable")[:LIST_SIZE]
+        self.cost = both[keep]
+        words = np.repeat((keep >= paths).astype(np.uint8)[:, None], width, axis=1)
+        return words, keep % paths
