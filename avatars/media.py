@@ -15,6 +15,7 @@ from typing import cast
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.reformatter import (
     ColorPrimaries,
@@ -24,6 +25,7 @@ from av.video.reformatter import (
     Interpolation,
     VideoReformatter,
 )
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from compliance.errors import BadInput
@@ -250,11 +252,13 @@ def write_mp4(
     encoding = encoding or Encoding()
     count = 0
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        video = audio = None
+        video: VideoStream | None = None
+        audio: AudioStream | None = None
         spoken = 0
         for count, frame in enumerate(frames, start=1):
             if video is None:
-                video = container.add_stream(encoding.codec, rate=fps, options=encoding.options())
+                stream = container.add_stream(encoding.codec, rate=fps, options=encoding.options())
+                video = cast(VideoStream, stream)
                 video.width, video.height, video.pix_fmt = frame.width, frame.height, "yuv420p"
                 for name, value in (
                     ("colorspace", 1),

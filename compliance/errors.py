@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+
 class AvowError(Exception):
     """Base of all refusals; `str()` gives `code: text`."""
 

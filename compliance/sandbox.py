@@ -16,6 +16,7 @@ import selectors
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -79,7 +80,7 @@ def _environment() -> dict[str, str]:
     """No variable of ours reaches the child: settings may hold secrets."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "OMP_NUM_THREADS") if name in os.environ}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent",
-            "MPLCONFIGDIR": "/tmp", "GLOG_minloglevel": "3"}
+            "MPLCONFIGDIR": tempfile.gettempdir(), "GLOG_minloglevel": "3"}
 
 
 def _converse(
@@ -156,7 +157,7 @@ def report(fraction: float, step: str) -> None:
     print(json.dumps({"progress": fraction, "step": step}), flush=True)
 
 
-# --- inside the child -------------------------------------------------------------------------------------------
+# --- inside the child ---
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
 _SOCKET_CALL = {"x86_64": 41, "aarch64": 198}
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

@@ -119,7 +119,7 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- People -----------------------------------------------------------------------------------------------------
+# --- People ---
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "rules.permissions.ObjectPermissionBackend",
@@ -150,7 +150,7 @@ EMAIL_BACKEND = env.str("AVOW_EMAIL_BACKEND", default="django.core.mail.backends
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 
-# --- Transport and pages ----------------------------------------------------------------------------------------
+# --- Transport and pages ---
 _HTTPS = AVOW_PUBLIC_URL.startswith("https://")
 SECURE_SSL_REDIRECT = False
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
@@ -187,7 +187,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = VAR_DIR / "static"
 
 
-# --- Files ------------------------------------------------------------------------------------------------------
+# --- Files ---
 def _private_storage() -> dict[str, object]:
     """Where footage, models, quarantine and releases lie; never served directly."""
     if bucket := env.str("AVOW_S3_BUCKET", default=""):
@@ -214,7 +214,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 AVOW_MAX_UPLOAD_MB = env.int("AVOW_MAX_UPLOAD_MB", default=2048)
 AVOW_MAX_INSPECTION_MB = env.int("AVOW_MAX_INSPECTION_MB", default=512)
 
-# --- Work -------------------------------------------------------------------------------------------------------
+# --- Work ---
 CELERY_BROKER_URL = env.str("BROKER_URL", default="filesystem://")
 if CELERY_BROKER_URL.startswith("filesystem:"):
     _messages, _control = VAR_DIR / "broker" / "messages", VAR_DIR / "broker" / "control"
@@ -246,22 +246,23 @@ AVOW_JOBS = {
 # What the scheduler starts: name -> (dotted path of a function without arguments, every so many seconds).
 AVOW_PERIODIC = {
     "jobs.redispatch": ("compliance.jobs.services.redispatch", 10),
+    "release.reconsider": ("compliance.release.services.reconsider_held", 60),
+    "consent.resume": ("compliance.consent.cascade.resume", 30),
     "consent.expire": ("compliance.consent.services.expire_grants", 60),
     "inspection.forget": ("compliance.inspection.services.forget_expired", 300),
 }
 # What a withdrawal reaches, in order: (name, function(grant_id, reason) -> number of things affected).
 AVOW_WITHDRAWAL_STEPS = [
     ("jobs", "compliance.jobs.services.cancel_jobs_of_grant"),
-    ("permits", "compliance.release.services.revoke_permits_of_grant"),
-    ("takes", "compliance.release.services.cancel_takes_of_grant"),
-    ("releases", "compliance.release.services.list_for_takedown"),
+    ("permits", "compliance.release.withdrawing.revoke_permits_of_grant"),
+    ("takes", "compliance.release.withdrawing.cancel_takes_of_grant"),
+    ("releases", "compliance.release.withdrawing.list_for_takedown"),
     ("avatars", "avatars.services.destroy_avatars_of_grant"),
-    ("footage", "avatars.services.destroy_footage_of_grant"),
 ]
 AVOW_JOB_LEASE_S = env.int("AVOW_JOB_LEASE_S", default=30)
 AVOW_JOB_MAX_ATTEMPTS = env.int("AVOW_JOB_MAX_ATTEMPTS", default=5)
 
-# --- Keys, marks, law -------------------------------------------------------------------------------------------
+# --- Keys, marks, law ---
 AVOW_KEYS_DIR = Path(env.str("AVOW_KEYS_DIR", default=str(VAR_DIR / "keys")))
 AVOW_SECRETS_DIR = Path(env.str("AVOW_SECRETS_DIR", default=str(VAR_DIR / "secrets")))
 AVOW_SECRET_FILE = Path(env.str("AVOW_SECRET_FILE", default=str(AVOW_SECRETS_DIR / f"{AVOW_ROLE}.secret")))
@@ -277,7 +278,7 @@ AVOW_VIDEO_PRESET = env.str("AVOW_VIDEO_PRESET", default="medium")
 AVOW_VIDEO_CRF = env.int("AVOW_VIDEO_CRF", default=20)
 AVOW_SANDBOX_MEMORY_MB = env.int("AVOW_SANDBOX_MEMORY_MB", default=8192)
 
-# --- API --------------------------------------------------------------------------------------------------------
+# --- API ---
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.core.files import File
+from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 
 CHUNK = 1 << 20
@@ -61,3 +62,17 @@ def sha256_file(path: Path) -> str:
         while chunk := source.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def save_bytes(name: str, content: bytes) -> str:
+    """Store `content` as `name`; an older object of that name is replaced. Returns the name."""
+    storage = private()
+    if storage.exists(name):
+        storage.delete(name)
+    return storage.save(name, ContentFile(content))
+
+
+def read_bytes(name: str) -> bytes:
+    """The whole object; for small ones."""
+    with private().open(name, "rb") as source:
+        return source.read()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib import import_module
 
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
@@ -22,5 +22,8 @@ for prefix, module in (
     ("ledger/", "compliance.ledger.urls"),
     ("api/v1/", "compliance.api_urls"),
 ):
-    if find_spec(module) is not None:
-        urlpatterns.append(path(prefix, include(module)))
+    try:
+        import_module(module)
+    except ImportError:
+        continue
+    urlpatterns.append(path(prefix, include(module)))

@@ -1,0 +1,65 @@
+# Avow. `make` alone lists what it can do.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+export PYTHONPATH := $(CURDIR)
+export PYTHONDONTWRITEBYTECODE := 1
+export AVOW_VAR_DIR ?= $(CURDIR)/var
+export AVOW_TSA_PORT ?= 8318
+export AVOW_WEB ?= true
+
+.PHONY: help
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+$(STAMP): requirements.lock scripts/install.sh
+	bash scripts/install.sh $(VENV)
+	touch $@
+
+.PHONY: install
+install: $(STAMP) ## create .venv and install the locked packages
+
+.PHONY: locale
+locale: $(STAMP) ## compile the translations
+	@$(PY) scripts/build_locale.py
+
+.PHONY: setup
+setup: $(STAMP) locale ## first run: secrets, keys, certificates, database
+	@$(PY) scripts/first_secret.py
+	@$(PY) manage.py bootstrap
+
+.PHONY: run
+run: export AVOW_DEMO = 1
+run: export AVOW_EMAIL_VERIFICATION = none
+run: setup ## serve http://127.0.0.1:8000 with web, workers, gate, inspector, sequencer, scheduler (Ctrl-C stops all)
+	@$(PY) manage.py seed_demo
+	@exec $(PY) -m supervisor.supervisord --nodaemon --configuration deploy/supervisord.conf
+
+.PHONY: demo
+demo: $(STAMP) locale ## walk the whole road unattended; CLIP= TEXT= MARKETS= OUT=
+	@$(PY) scripts/demo.py --out "$(or $(OUT),out/demo)" $(if $(CLIP),--clip "$(CLIP)") $(if $(TEXT),--text "$(TEXT)") $(if $(MARKETS),--markets "$(MARKETS)")
+
+.PHONY: test
+test: $(STAMP) locale ## lint, types and tests on SQLite, then on PostgreSQL and Redis where they can be started
+	@bash scripts/test.sh $(ARGS)
+
+.PHONY: lint
+lint: $(STAMP) ## ruff, mypy, import rules, migrations
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy avatars compliance watermark
+	$(VENV)/bin/lint-imports
+	AVOW_SECRET_KEY=lint $(PY) manage.py makemigrations --check --dry-run
+
+.PHONY: bench
+bench: $(STAMP) ## speed and memory as ratios, with their limits
+	$(PY) -m bench
+
+.PHONY: lock
+lock: $(STAMP) ## resolve pyproject.toml again into requirements.lock
+	bash scripts/lock.sh $(VENV)
+
+.PHONY: clean
+clean: ## remove var/, out/ and .venv (keys and data of this copy are lost)
+	rm -rf var out $(VENV)

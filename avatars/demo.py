@@ -1,0 +1,69 @@
+"""The demonstration: an invented brand with its people, and an authority."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+
+from compliance.accounts.models import Membership, Organisation, OrganisationKind, Role, User
+
+PASSWORD = "avow-demo"  # noqa: S105 - printed on the start page of a demonstration that serves this machine only
+BRAND = "Jasmine & Co (demo)"
+AUTHORITY = "Market Supervision (demo)"
+PLATFORM = "douyin"
+# An invented code whose check character is right (TC260 practice, fictional company).
+DEMO_PROVIDER_CODE = "001191000000MA00000AB31A001"
+
+
+@dataclass(frozen=True)
+class DemoPerson:
+    """One of the cast."""
+
+    email: str
+    name: str
+    role: Role
+    organisation: str
+    language: str = "en"
+
+
+PEOPLE: tuple[DemoPerson, ...] = (
+    DemoPerson("streamer@avow.example", "Lin Mei", Role.STREAMER, BRAND),
+    DemoPerson("producer@avow.example", "Pat Ho", Role.PRODUCER, BRAND),
+    DemoPerson("legal@avow.example", "Dana Roth", Role.LEGAL, BRAND),
+    DemoPerson("admin@avow.example", "Ada Wen", Role.ADMINISTRATOR, BRAND),
+    DemoPerson("regulator@avow.example", "Rui Costa", Role.REGULATOR, AUTHORITY),
+)
+
+
+@transaction.atomic
+def seed() -> None:
+    """Create what is missing; nothing that exists is changed."""
+    organisations = {
+        BRAND: _organisation(BRAND, OrganisationKind.BRAND, DEMO_PROVIDER_CODE),
+        AUTHORITY: _organisation(AUTHORITY, OrganisationKind.AUTHORITY, ""),
+    }
+    for person in PEOPLE:
+        user = User.objects.filter(email=person.email).first() or User.objects.create_user(
+            person.email, PASSWORD, display_name=person.name, language=person.language
+        )
+        Membership.objects.get_or_create(
+            user=user, organisation=organisations[person.organisation], role=person.role
+        )
+
+
+def _organisation(name: str, kind: OrganisationKind, code: str) -> Organisation:
+    found, _created = Organisation.objects.get_or_create(name=name, kind=kind, defaults={"provider_code": code})
+    return found
+
+
+def draw_presenter(target: Path, *, seconds: int = 64) -> None:
+    """Draw the invented presenter's consented minute with the project's own script."""
+    script = settings.BASE_DIR / "scripts" / "make_presenter.py"
+    unfinished = target.with_suffix(".part.mp4")
+    subprocess.run([sys.executable, str(script), str(unfinished), "--seconds", str(seconds)], check=True)
+    unfinished.replace(target)

@@ -1,0 +1,23 @@
+"""`manage.py seed_demo`: an invented brand, an authority and five people to try Avow with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from avatars.demo import PASSWORD, PEOPLE, seed
+
+
+class Command(BaseCommand):
+    help = "Create the demonstration organisations and people (only with AVOW_DEMO=1)."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.AVOW_DEMO:
+            raise CommandError("This is not a demonstration: AVOW_DEMO is not set. Nothing was created.")
+        seed()
+        self.stdout.write(f"\nAvow is starting on {settings.AVOW_PUBLIC_URL}\n\nSign in as")
+        for person in PEOPLE:
+            self.stdout.write(f"  {person.email:<28} {person.role.label}")
+        self.stdout.write(f"with the password {PASSWORD}\n")

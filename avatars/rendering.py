@@ -1,0 +1,70 @@
+"""From timed speech to an encoded file: perform, label, mark, encode. Streaming; memory does not grow with length.
+
+Pure of Django: everything it needs comes as arguments, so that the bench and the worker run the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from avatars.label import LabelOverlay
+from avatars.media import Encoding, write_mp4
+from avatars.speech import Speech
+from compliance.disclosure.labels import LabelSpec
+from watermark import MarkPattern, embed_frames
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """What every frame must carry: the visible label (None when no duty asks for one) and the mark."""
+
+    label: LabelSpec | None
+    pattern: MarkPattern
+
+
+def disclosed(frames: Iterable[av.VideoFrame], disclosure: Disclosure, *, fps: int) -> Iterator[av.VideoFrame]:
+    """Burn in the label, then embed the mark, so that cutting the label out does not cut the mark out."""
+    return embed_frames(_labelled(frames, disclosure.label, fps), disclosure.pattern)
+
+
+def _labelled(frames: Iterable[av.VideoFrame], label: LabelSpec | None, fps: int) -> Iterator[av.VideoFrame]:
+    overlay: LabelOverlay | None = None
+    for index, frame in enumerate(frames):
+        if label is not None:
+            overlay = overlay or LabelOverlay(label, frame.width, frame.height)
+            overlay.draw(frame, index / fps)
+        yield frame
+
+
+def render(
+    frames: Iterable[av.VideoFrame],
+    speech: Speech,
+    disclosure: Disclosure,
+    out: Path,
+    *,
+    fps: int,
+    encoding: Encoding,
+    progress: Progress,
+) -> int:
+    """Write the performed, labelled and marked take to `out` (MP4). Returns the number of frames."""
+    total = max(1, round(speech.duration_s * fps))
+    return write_mp4(
+        out,
+        _counted(disclosed(frames, disclosure, fps=fps), total, progress),
+        fps=fps,
+        samples=speech.samples,
+        rate=speech.rate,
+        encoding=encoding,
+    )
+
+
+def _counted(frames: Iterator[av.VideoFrame], total: int, progress: Progress) -> Iterator[av.VideoFrame]:
+    for index, frame in enumerate(frames):
+        progress(min(1.0, index / total))
+        yield frame

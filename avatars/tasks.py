@@ -1,0 +1,19 @@
+"""Job handlers of the render workers."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from avatars.services import build_avatar, perform_take
+from compliance.jobs.context import JobContext
+
+
+def build(context: JobContext, *, avatar_id: str) -> dict[str, Any]:
+    """`avatars.build`: check footage and make the model."""
+    return build_avatar(context, avatar_id=UUID(avatar_id))
+
+
+def perform(context: JobContext, *, take_id: str) -> dict[str, Any]:
+    """`avatars.perform`: perform a permitted take."""
+    return perform_take(context, take_id=UUID(take_id))

@@ -1,0 +1,200 @@
+"""The studio: pages for producers."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from avatars import selectors, services
+from avatars.forms import AvatarForm, ScriptForm, TakeForm
+from avatars.models import Avatar, Script
+from compliance.accounts.access import active_organisation, role_required, signed_in
+from compliance.accounts.models import Role
+from compliance.accounts.selectors import has_role
+from compliance.errors import AvowError
+from compliance.release.models import Review, Take
+from compliance.release.services import Campaign, ask_for_permit, cancel_take
+from compliance.release.steps import steps_of
+
+studio = role_required(*selectors.STUDIO_ROLES)
+producer = role_required(Role.PRODUCER)
+
+
+@require_GET
+@studio
+def home(request: HttpRequest) -> HttpResponse:
+    """What is being made, newest first, and what to do next."""
+    user = signed_in(request)
+    context = {
+        "avatars": selectors.avatars_for(user)[:12],
+        "scripts": selectors.scripts_for(user).filter(next__isnull=True)[:12],
+        "takes": selectors.takes_for(user)[:20],
+        "grants": selectors.usable_grants_for(user).count(),
+    }
+    return render(request, "studio/home.html", context)
+
+
+# --- avatars ---
+@require_http_methods(["GET", "POST"])
+@producer
+def avatar_new(request: HttpRequest) -> HttpResponse:
+    """Upload a clip and start the build."""
+    user = signed_in(request)
+    form = AvatarForm(request.POST or None, request.FILES or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        clip, grant = form.cleaned_data["clip"], form.cleaned_data["grant"]
+        try:
+            avatar = services.start_avatar(
+                organisation=grant.grantee,
+                created_by=user,
+                grant=grant,
+                name=form.cleaned_data["name"],
+                upload=clip,
+                upload_name=clip.name or "",
+                upload_size=clip.size or 0,
+            )
+        except AvowError as error:
+            form.add_error("clip", error.text)
+        else:
+            return redirect("studio:avatar", avatar.id)
+    return render(request, "studio/avatar_new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_GET
+@studio
+def avatar(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One avatar: its build, its findings, its card. Polled by itself while it is being built."""
+    found = get_object_or_404(selectors.avatars_for(signed_in(request)), pk=pk)
+    context = {"avatar": found, "job": selectors.current_job(found.id)}
+    template = "studio/_avatar_state.html" if request.headers.get("HX-Request") else "studio/avatar.html"
+    return render(request, template, context)
+
+
+# --- scripts ---
+@require_http_methods(["GET", "POST"])
+@producer
+def script_new(request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
+    """Write a script, or the next version of one."""
+    user = signed_in(request)
+    previous = get_object_or_404(selectors.scripts_for(user), pk=pk, next__isnull=True) if pk else None
+    initial = {"title": previous.title, "language": previous.language, "text": previous.text} if previous else {}
+    form = ScriptForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        organisation = previous.organisation if previous else active_organisation(request, Role.PRODUCER)
+        try:
+            made = services.write_script(
+                organisation=organisation, created_by=user, previous=previous, **form.cleaned_data
+            )
+        except AvowError as error:
+            form.add_error("text", error.text)
+        else:
+            return redirect("studio:script", made.id)
+    context = {"form": form, "previous": previous}
+    return render(request, "studio/script_new.html", context, status=422 if form.errors else 200)
+
+
+@require_GET
+@studio
+def script(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One version of a script with what legal said about it."""
+    found = get_object_or_404(selectors.scripts_for(signed_in(request)), pk=pk)
+    context = {"script": found, "reviews": _reviews_about(found), "versions": _versions(found)}
+    return render(request, "studio/script.html", context)
+
+
+def _reviews_about(script: Script) -> QuerySet[Review]:
+    return Review.objects.filter(organisation=script.organisation, subject_id=script.id)
+
+
+def _versions(script: Script) -> list[Script]:
+    """All versions up to this one, the newest first."""
+    versions = [script]
+    while (earlier := versions[-1].previous) is not None:
+        versions.append(earlier)
+    return versions
+
+
+# --- takes ---
+@require_http_methods(["GET", "POST"])
+@producer
+def take_new(request: HttpRequest) -> HttpResponse:
+    """Order a take."""
+    user = signed_in(request)
+    initial = {name: request.GET[name] for name in ("avatar", "script") if name in request.GET}
+    form = TakeForm(request.POST or None, initial=initial, user=user)
+    if request.method == "POST" and form.is_valid():
+        try:
+            take = _order(request, form)
+        except AvowError as error:
+            form.add_error(None, error.text)
+        else:
+            return redirect("studio:take", take.id)
+    return render(request, "studio/take_new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _order(request: HttpRequest, form: TakeForm) -> Take:
+    data = form.cleaned_data
+    avatar: Avatar = data["avatar"]
+    if not has_role(signed_in(request), avatar.organisation, Role.PRODUCER):
+        raise services.AvatarNotReady("avatar_not_yours", _("You are not a producer of this organisation."))
+    campaign = Campaign(
+        brand_id=str(avatar.organisation_id),
+        brand_name=avatar.organisation.name,
+        product_category=data["product_category"],
+        purpose=data["purpose"],
+        platform=data["platform"],
+        markets=tuple(data["markets"]),
+        language=data["script"].language,
+        channel=data["channel"],
+    )
+    return services.order_performance(
+        created_by=signed_in(request),
+        avatar=avatar,
+        script=data["script"],
+        campaign=campaign,
+        picture=data["picture"],
+    )
+
+
+@require_GET
+@studio
+def take(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One take on its road; polled by itself until it has ended."""
+    found = get_object_or_404(selectors.takes_for(signed_in(request)), pk=pk)
+    context = {
+        "take": found,
+        "job": selectors.current_job(found.id),
+        "steps": steps_of(found),
+        "reviews": Review.objects.filter(
+            organisation=found.organisation,
+            digest__in=[found.avatar_digest, found.script_digest, found.campaign_digest],
+        ),
+        "may_produce": has_role(signed_in(request), found.organisation, Role.PRODUCER),
+    }
+    template = "studio/_take_state.html" if request.headers.get("HX-Request") else "studio/take.html"
+    return render(request, template, context)
+
+
+@require_POST
+@producer
+def take_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Stop a take."""
+    found = get_object_or_404(selectors.takes_for(signed_in(request)), pk=pk)
+    cancel_take(take=found, by=signed_in(request))
+    messages.info(request, _("The take was stopped."))
+    return redirect("studio:take", pk)
+
+
+@require_POST
+@producer
+def take_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask the gate again after what stood in the way has changed."""
+    found = get_object_or_404(selectors.takes_for(signed_in(request)), pk=pk)
+    ask_for_permit(take=found)
+    return redirect("studio:take", pk)

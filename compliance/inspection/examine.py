@@ -1,0 +1,147 @@
+"""What the picture itself says: invisible marks and fingerprint, read in the sandbox.
+
+`python -m compliance.sandbox LIMITS compliance.inspection.examine FILE` reads `{"keys": [{"id", "key"}]}` from
+standard input. No Django here: this is the side that touches untrusted bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+
+from compliance.errors import BadInput
+from compliance.release.fingerprint import FrameHash, hash_luma
+from compliance.sandbox import child_main, report
+from watermark import Detection, Key, detect_frames
+
+MAX_PIXELS = 4096 * 2304
+MAX_SECONDS = 600.0
+FINGERPRINT_INTERVAL_S = 1.0
+
+# First bytes -> demuxer. What is not here is refused: no playlist, no protocol, no surprise.
+_MAGIC: tuple[tuple[int, bytes, str], ...] = (
+    (4, b"ftyp", "mov"),
+    (4, b"moov", "mov"),
+    (0, b"\x1a\x45\xdf\xa3", "matroska"),
+    (0, b"\x89PNG\r\n\x1a\n", "png_pipe"),
+    (0, b"\xff\xd8\xff", "jpeg_pipe"),
+    (0, b"FLV", "flv"),
+    (0, b"\x47", "mpegts"),
+)
+
+
+def demuxer_for(head: bytes) -> str:
+    """The demuxer for a file that begins with `head`.
+
+    Raises:
+        BadInput: file_empty or file_not_media.
+    """
+    if not head:
+        raise BadInput("file_empty", "The file is empty.")
+    for offset, magic, name in _MAGIC:
+        if head[offset : offset + len(magic)] == magic:
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp_pipe"
+    raise BadInput(
+        "file_not_media", "This is not a video or a picture. Supported: MP4, MOV, WebM, MKV, FLV, TS, PNG, JPEG, WebP."
+    )
+
+
+@dataclass
+class Sampler:
+    """Collects a fingerprint per second from frames on their way to the watermark reader."""
+
+    expected_s: float
+    last_s: float = 0.0
+    hashes: list[FrameHash] = field(default_factory=list)
+    _next_s: float = 0.0
+
+    def watch(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        for frame in frames:
+            at_s = float(frame.time or 0.0)
+            if at_s > MAX_SECONDS:
+                return
+            if at_s >= self._next_s:
+                self.hashes.append(hash_luma(frame.to_ndarray(format="gray"), at_s))
+                self._next_s = at_s + FINGERPRINT_INTERVAL_S
+                report(min(1.0, at_s / self.expected_s), "examining")
+            self.last_s = at_s
+            yield frame
+
+
+def examine(path: Path, keys: Sequence[Key]) -> dict[str, Any]:
+    """Marks and fingerprint of one file. Older keys are tried, newest first, only while nothing is found.
+
+    Raises:
+        BadInput: file_empty, file_not_media, file_unreadable, file_without_picture, picture_too_large.
+    """
+    first, *older = keys
+    found = _examine_with(path, first)
+    for key in older:
+        if found["marks"]:
+            break
+        found["marks"] = _examine_with(path, key)["marks"]
+    return found
+
+
+def _examine_with(path: Path, key: Key) -> dict[str, Any]:
+    with path.open("rb") as stream:
+        name = demuxer_for(stream.read(16))
+        stream.seek(0)
+        try:
+            with av.open(stream, format=name, metadata_errors="ignore") as container:
+                return _examine_container(container, key)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise BadInput("file_unreadable", f"The file cannot be decoded: {error}.") from error
+
+
+def _examine_container(container: Any, key: Key) -> dict[str, Any]:
+    if not container.streams.video:
+        raise BadInput("file_without_picture", "The file holds no picture; only pictures can be checked so far.")
+    video = container.streams.video[0]
+    if video.codec_context.width * video.codec_context.height > MAX_PIXELS:
+        raise BadInput("picture_too_large", "The picture is larger than 4096 × 2304. Please scale it down.")
+    video.thread_type = "AUTO"
+    duration = float(container.duration or av.time_base) / av.time_base
+    sampler = Sampler(expected_s=min(max(duration, 1.0), MAX_SECONDS))
+    marks = [_mark_json(found, key) for found in detect_frames(sampler.watch(container.decode(video)), key)]
+    return {
+        "picture": {
+            "codec": video.codec_context.name,
+            "width": video.codec_context.width,
+            "height": video.codec_context.height,
+            "examined_s": round(sampler.last_s, 3),
+            "whole": duration <= MAX_SECONDS,
+        },
+        "marks": marks,
+        "fingerprint": [frame_hash.to_json() for frame_hash in sampler.hashes],
+    }
+
+
+def _mark_json(detection: Detection, key: Key) -> dict[str, Any]:
+    return {
+        "mark": detection.mark,
+        "from_s": round(detection.from_s, 3),
+        "to_s": round(detection.to_s, 3),
+        "track": detection.track,
+        "p_false": detection.p_false,
+        "key_id": key.id,
+    }
+
+
+def main(argv: list[str]) -> dict[str, Any]:
+    order = json.load(sys.stdin)
+    keys = [Key(id=item["id"], secret=base64.b64decode(item["key"])) for item in order["keys"]]
+    return examine(Path(argv[0]), keys)
+
+
+if __name__ == "__main__":
+    child_main(main)

@@ -1,0 +1,52 @@
+"""Serving a private video: byte ranges (RFC 9110 §14), so that a player can seek."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+
+from compliance.storage import CHUNK, private
+
+_RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
+
+
+def serve(request: HttpRequest, name: str, *, content_type: str, download_as: str = "") -> HttpResponseBase:
+    """The stored object, or the single range asked for; 416 for a range outside it."""
+    size = private().size(name)
+    span = _span(request.headers.get("Range", ""), size)
+    if span is None:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
+    start, end = span
+    body = _read(private().open(name, "rb"), start, end - start)
+    partial = "Range" in request.headers
+    response = StreamingHttpResponse(body, status=206 if partial else 200, content_type=content_type)
+    response["Content-Length"] = str(end - start)
+    response["Accept-Ranges"] = "bytes"
+    response["Cache-Control"] = "private, no-store"
+    if partial:
+        response["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    if download_as:
+        response["Content-Disposition"] = f'attachment; filename="{download_as}"'
+    return response
+
+
+def _span(header: str, size: int) -> tuple[int, int] | None:
+    """[start, end) of the wanted bytes; the whole for no or an unreadable header."""
+    match = _RANGE.match(header)
+    if match is None or match.groups() == ("", ""):
+        return 0, size
+    first, last = match.groups()
+    start = int(first) if first else max(0, size - int(last))
+    end = min(int(last) + 1, size) if first and last else size
+    return (start, end) if start < end else None
+
+
+def _read(source: BinaryIO, start: int, length: int) -> Iterator[bytes]:
+    with source:
+        source.seek(start)
+        while length > 0 and (chunk := source.read(min(CHUNK, length))):
+            length -= len(chunk)
+            yield chunk

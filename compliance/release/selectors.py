@@ -1,0 +1,40 @@
+"""Who may read which release."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from compliance.accounts.models import Role, User
+from compliance.accounts.selectors import organisations_with_role
+from compliance.release.models import Mark, Permit, Release, Take
+
+_BRAND_ROLES = (Role.PRODUCER, Role.LEGAL, Role.ADMINISTRATOR)
+
+
+def releases_for(user: User) -> QuerySet[Release]:
+    """Releases of the organisations the person works in, and every release that shows the person."""
+    organisations = organisations_with_role(user, *_BRAND_ROLES)
+    mine = Q(organisation__in=organisations) | Q(grant__principal=user)
+    return Release.objects.filter(mine).select_related("take", "grant", "organisation", "mark", "permit").distinct()
+
+
+def release_by_sha256(sha256: str) -> Release | None:
+    """The release with exactly these bytes."""
+    return Release.objects.select_related("take", "grant", "mark").filter(sha256=sha256).first()
+
+
+def release_by_mark(value: str) -> Release | None:
+    """The release that carries the mark; None for a mark that was never released."""
+    return Release.objects.select_related("take", "grant", "mark").filter(mark_id=value).first()
+
+
+def mark_is_registered(value: str) -> bool:
+    """Whether the mark was ever given out, released or not."""
+    return Mark.objects.filter(pk=value).exists()
+
+
+def live_permit(take: Take, now: datetime) -> Permit | None:
+    """The newest permit of the take that is neither revoked nor expired."""
+    return take.permits.filter(revoked_at__isnull=True, expires_at__gt=now).first()

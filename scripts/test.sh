@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# What a change has to pass: lint, types, import rules, then the tests on SQLite, then what depends on the database
+# again on real PostgreSQL and Redis where they can be started. Arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+py=.venv/bin/python
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}
+
+bash scripts/system_packages.sh
+make --no-print-directory lint
+"$py" -m pytest "$@"
+
+if servers=$(bash scripts/test_servers.sh start); then
+    trap 'bash scripts/test_servers.sh stop' EXIT
+    eval "$servers"
+    echo "== again on $DATABASE_URL and $BROKER_URL"
+    "$py" -m pytest -m "django_db and not browser" "$@"
+else
+    echo "== SKIPPED LOUDLY: PostgreSQL or Redis could not be started here; only SQLite was tested" >&2
+fi
