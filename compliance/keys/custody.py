@@ -66,17 +66,13 @@ class FileCustody:
     def sign(self, purpose: KeyPurpose, data: bytes) -> bytes:
         self._require_right(purpose)
         if ALGORITHMS[purpose] is KeyAlgorithm.SECRET_256:
-            raise KeyAccessDenied(
-                "key_cannot_sign", f"The {purpose} key is a plain secret and signs nothing."
-            )
+            raise KeyAccessDenied("key_cannot_sign", f"The {purpose} key is a plain secret and signs nothing.")
         return material.sign(ALGORITHMS[purpose], self._open(purpose, self.key_id(purpose)), data)
 
     def secret(self, purpose: KeyPurpose, key_id: str | None = None) -> bytes:
         self._require_right(purpose)
         if ALGORITHMS[purpose] is not KeyAlgorithm.SECRET_256:
-            raise KeyAccessDenied(
-                "key_not_exportable", f"The {purpose} key signs; its private half is not given out."
-            )
+            raise KeyAccessDenied("key_not_exportable", f"The {purpose} key signs; its private half is not given out.")
         return self._open(purpose, key_id or self.key_id(purpose))
 
     def key_id(self, purpose: KeyPurpose) -> str:

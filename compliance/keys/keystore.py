@@ -35,9 +35,7 @@ class KeyStore:
         """Id of the version in use; raises KeyMissing before ``keys init``, KeyCorrupt on damage."""
         key_id = self._read(self._folder(purpose) / "current", purpose).decode("ascii", "replace").strip()
         if not _KEY_ID.fullmatch(key_id):
-            raise KeyCorrupt(
-                "key_pointer_corrupt", f"The file “{purpose}/current” does not name a key. Restore it."
-            )
+            raise KeyCorrupt("key_pointer_corrupt", f"The file “{purpose}/current” does not name a key. Restore it.")
         return key_id
 
     def has_current(self, purpose: KeyPurpose) -> bool:
@@ -45,26 +43,20 @@ class KeyStore:
 
     def ids(self, purpose: KeyPurpose) -> list[str]:
         """Ids of all versions, in no meaningful order."""
-        return sorted(
-            path.stem for path in self._folder(purpose).glob("*.key") if _KEY_ID.fullmatch(path.stem)
-        )
+        return sorted(path.stem for path in self._folder(purpose).glob("*.key") if _KEY_ID.fullmatch(path.stem))
 
     def sealed(self, purpose: KeyPurpose, key_id: str) -> bytes:
         """The sealed key file; raises KeyMissing, KeyAccessDenied, or KeyCorrupt for a misplaced file."""
         sealed = self._read(self._path(purpose, key_id, "key"), purpose)
         header = sealing.read_header(sealed)
         if (header.purpose, header.key_id, header.algorithm) != (purpose, key_id, ALGORITHMS[purpose]):
-            raise KeyCorrupt(
-                "key_misplaced", f"The file at {purpose}/{key_id}.key holds another key. Restore it."
-            )
+            raise KeyCorrupt("key_misplaced", f"The file at {purpose}/{key_id}.key holds another key. Restore it.")
         return sealed
 
     def public_key(self, purpose: KeyPurpose, key_id: str) -> material.PublicKey:
         """The public key of one version; raises KeyMissing, or KeyCorrupt when it does not match its id."""
         if ALGORITHMS[purpose] is KeyAlgorithm.SECRET_256:
-            raise KeyMissing(
-                "key_has_no_public_half", f"The {purpose} key is a plain secret; it has no public key."
-            )
+            raise KeyMissing("key_has_no_public_half", f"The {purpose} key is a plain secret; it has no public key.")
         pem = self._read(self._path(purpose, key_id, "pem"), purpose)
         try:
             key = material.check_public(ALGORITHMS[purpose], serialization.load_pem_public_key(pem))
@@ -73,9 +65,7 @@ class KeyStore:
                 "public_key_corrupt", f"{purpose}/{key_id}.pem is not a public key. Restore it."
             ) from error
         if material.identify_public(key) != key_id:
-            raise KeyCorrupt(
-                "public_key_replaced", f"{purpose}/{key_id}.pem is not the key its name says. Restore it."
-            )
+            raise KeyCorrupt("public_key_replaced", f"{purpose}/{key_id}.pem is not the key its name says. Restore it.")
         return key
 
     def add(self, header: sealing.KeyHeader, sealed: bytes, public_pem: bytes | None) -> None:

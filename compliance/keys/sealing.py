@@ -87,9 +87,7 @@ def unseal(sealed: bytes, role: ProcessRole, secret: bytes) -> tuple[KeyHeader, 
     document, header = _document(sealed), read_header(sealed)
     wrapped = document["wrapped"].get(role.value)
     if wrapped is None:
-        raise KeyAccessDenied(
-            "key_not_for_role", f"The {header.purpose} key is not sealed for role “{role}”."
-        )
+        raise KeyAccessDenied("key_not_for_role", f"The {header.purpose} key is not sealed for role “{role}”.")
     try:
         wrapping_key = _wrapping_key(secret, _decode(wrapped["salt"]), role)
         data_key = _decrypt(wrapping_key, _decode(wrapped["key"]), header.canonical())

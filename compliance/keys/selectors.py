@@ -29,9 +29,7 @@ def list_keys(store: KeyStore) -> list[KeySummary]:
     """Every version of every key; raises KeyMissing before ``keys init`` and KeyCorrupt on damage."""
     current = {purpose: store.current_id(purpose) for purpose in KeyPurpose}
     return [
-        _summary(store, purpose, key_id, current[purpose])
-        for purpose in KeyPurpose
-        for key_id in store.ids(purpose)
+        _summary(store, purpose, key_id, current[purpose]) for purpose in KeyPurpose for key_id in store.ids(purpose)
     ]
 
 

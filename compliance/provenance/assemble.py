@@ -25,9 +25,7 @@ def assemble(source: Path, target: Path, given: dict[str, Any]) -> dict[str, Any
     """Write ``target`` and tell the store's size; raises ContainerInvalid when c2pa-rs refuses ``source``."""
     try:
         with (
-            c2pa.Signer.from_callback(
-                lambda _: EMPTY_SIGNATURE, c2pa.C2paSigningAlg.ES256, given["chain"]
-            ) as signer,
+            c2pa.Signer.from_callback(lambda _: EMPTY_SIGNATURE, c2pa.C2paSigningAlg.ES256, given["chain"]) as signer,
             c2pa.Builder(given["definition"], context(given["anchors"])) as builder,
             source.open("rb") as reading,
             target.open("w+b") as writing,

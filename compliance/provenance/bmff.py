@@ -12,6 +12,8 @@ from typing import BinaryIO
 
 from compliance.provenance.errors import ContainerInvalid
 
+COPY_CHUNK = 1 << 20
+"""Bytes held at a time when film data is copied or hashed."""
 MAX_BOXES = 100_000
 """More boxes than any honest file has on one level; a bomb of tiny boxes ends here."""
 

@@ -35,9 +35,7 @@ def ensure_development_ca(*, custody: Custody, pki: Pki, now: datetime | None = 
     with files.exclusive(pki.directory):
         root = _authority(pki, "root", custody, moment, written)
         issuing = _authority(pki, "issuing", custody, moment, written)
-        if files.create_once(
-            pki.directory / "anchors" / "development-root.pem", to_pem([root]), mode=_PUBLIC_MODE
-        ):
+        if files.create_once(pki.directory / "anchors" / "development-root.pem", to_pem([root]), mode=_PUBLIC_MODE):
             written.append("anchor")
         for purpose in _LEAVES:
             if _leaf_is_due(pki, purpose, custody, issuing, moment):
@@ -63,9 +61,7 @@ def _authority(pki: Pki, name: str, custody: Custody, now: datetime, written: li
     return certificate
 
 
-def _leaf_is_due(
-    pki: Pki, purpose: KeyPurpose, custody: Custody, issuing: x509.Certificate, now: datetime
-) -> bool:
+def _leaf_is_due(pki: Pki, purpose: KeyPurpose, custody: Custody, issuing: x509.Certificate, now: datetime) -> bool:
     path = pki.chain_path(purpose, custody.key_id(purpose))
     if not path.exists():
         return True
@@ -74,9 +70,7 @@ def _leaf_is_due(
     return ours and leaf.not_valid_after_utc - now < RENEW_LEAF_BEFORE
 
 
-def _issue_leaf(
-    pki: Pki, purpose: KeyPurpose, custody: Custody, issuing: x509.Certificate, now: datetime
-) -> None:
+def _issue_leaf(pki: Pki, purpose: KeyPurpose, custody: Custody, issuing: x509.Certificate, now: datetime) -> None:
     subject_key = custody.public_key(purpose)
     assert isinstance(subject_key, ec.EllipticCurvePublicKey)
     issuer = profile.Issuer(issuing.subject, CustodialKey(custody, KeyPurpose.CA_ISSUING))

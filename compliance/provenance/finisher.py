@@ -94,14 +94,8 @@ def finish_store(store: bytearray, plan: Plan) -> Finished:
 def _check_claim(store: bytes, manifest: jumbf.Superbox, plan: Plan) -> None:
     """The claim lists the asked assertions and the hard binding, no more, each word for word as asked."""
     claim = _content(store, manifest.child(store, "c2pa.claim.v2"))
-    listed = [
-        str(one["url"]).removeprefix("self#jumbf=c2pa.assertions/") for one in claim["created_assertions"]
-    ]
-    if (
-        listed != [*plan.assertions, HARD_BINDING]
-        or claim.get("gathered_assertions")
-        or claim["alg"] != "sha256"
-    ):
+    listed = [str(one["url"]).removeprefix("self#jumbf=c2pa.assertions/") for one in claim["created_assertions"]]
+    if listed != [*plan.assertions, HARD_BINDING] or claim.get("gathered_assertions") or claim["alg"] != "sha256":
         raise _not_as_asked("the claim lists other assertions")
     boxes = manifest.child(store, "c2pa.assertions")
     for reference, label in zip(claim["created_assertions"], listed, strict=True):

@@ -34,9 +34,7 @@ class Superbox:
 
     def content_box(self, store: bytes, kind: bytes) -> tuple[int, int]:
         """Offsets of the payload of the one content box of ``kind`` (for example ``b"cbor"``)."""
-        found = [
-            (start + 8, end) for one, start, end in _boxes(store, self.content, self.body[1]) if one == kind
-        ]
+        found = [(start + 8, end) for one, start, end in _boxes(store, self.content, self.body[1]) if one == kind]
         if len(found) != 1:
             raise damaged(f"{self.label} has {len(found)} content boxes of kind {kind!r}")
         return found[0]

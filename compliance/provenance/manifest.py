@@ -81,9 +81,7 @@ def definition(given: ManifestInput) -> dict[str, Any]:
         "claim_generator_info": [{"name": "Avow", "version": GENERATOR_VERSION, "specVersion": SPEC_VERSION}],
         "title": given.title,
         "format": "video/mp4",
-        "assertions": [
-            {"label": label, "created": True, "data": data} for label, data in assertions(given).items()
-        ],
+        "assertions": [{"label": label, "created": True, "data": data} for label, data in assertions(given).items()],
     }
 
 

@@ -60,9 +60,7 @@ class Issuer:
     key: ec.EllipticCurvePrivateKey
 
 
-def issue(
-    profile: Profile, subject_key: ec.EllipticCurvePublicKey, issuer: Issuer, now: datetime
-) -> x509.Certificate:
+def issue(profile: Profile, subject_key: ec.EllipticCurvePublicKey, issuer: Issuer, now: datetime) -> x509.Certificate:
     """A certificate of ``profile`` for ``subject_key``, valid from five minutes before ``now``."""
     builder = x509.CertificateBuilder(
         subject_name=profile.subject,
@@ -76,14 +74,10 @@ def issue(
         builder.add_extension(x509.BasicConstraints(profile.authority, profile.path_length), critical=True)
         .add_extension(_key_usage(profile), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(subject_key), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False)
     )
     if profile.usages:
-        builder = builder.add_extension(
-            x509.ExtendedKeyUsage(profile.usages), critical=profile.usages_critical
-        )
+        builder = builder.add_extension(x509.ExtendedKeyUsage(profile.usages), critical=profile.usages_critical)
     return builder.sign(issuer.key, hashes.SHA384())
 
 

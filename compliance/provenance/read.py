@@ -96,9 +96,7 @@ def _assertion(manifest: dict[str, Any], label: str) -> dict[str, Any]:
 
 def _claim_generator(manifest: dict[str, Any]) -> str:
     info = (manifest.get("claim_generator_info") or [{}])[0]
-    return f"{info.get('name', '')} {info.get('version', '')}".strip() or str(
-        manifest.get("claim_generator") or ""
-    )
+    return f"{info.get('name', '')} {info.get('version', '')}".strip() or str(manifest.get("claim_generator") or "")
 
 
 def _signer(signature: dict[str, Any]) -> Signer | None:
@@ -114,11 +112,7 @@ def _signer(signature: dict[str, Any]) -> Signer | None:
 def _actions(manifest: dict[str, Any]) -> Iterator[dict[str, str]]:
     actions = _assertion(manifest, "c2pa.actions.v2") or _assertion(manifest, "c2pa.actions")
     for action in actions.get("actions", []):
-        yield {
-            name: str(action[name])
-            for name in ("action", "digitalSourceType", "description")
-            if name in action
-        }
+        yield {name: str(action[name]) for name in ("action", "digitalSourceType", "description") if name in action}
 
 
 def _mark(manifest: dict[str, Any]) -> str:

@@ -39,9 +39,7 @@ class SignedFile:
     tsa_time: datetime
 
 
-def sign_file(
-    src: Path, dst: Path, given: manifest.ManifestInput, custody: Custody, tsa_url: str
-) -> SignedFile:
+def sign_file(src: Path, dst: Path, given: manifest.ManifestInput, custody: Custody, tsa_url: str) -> SignedFile:
     """Write ``src`` with a signed, time-stamped manifest to ``dst``, only when it reads back Trusted.
 
     Raises ContainerInvalid (``src`` cannot be signed), CertificateProblem, KeyAccessDenied, TsaUnavailable,
@@ -63,9 +61,7 @@ def sign_file(
     return SignedFile(finished.label, digest, finished.time)
 
 
-def _assemble(
-    src: Path, work: Path, given: manifest.ManifestInput, chain: list[x509.Certificate], pki: Pki
-) -> None:
+def _assemble(src: Path, work: Path, given: manifest.ManifestInput, chain: list[x509.Certificate], pki: Pki) -> None:
     order = {
         "definition": manifest.definition(given),
         "chain": to_pem(chain).decode(),

@@ -102,9 +102,7 @@ class TimeStampingUnit:
         return cms.SignerInfo(
             {
                 "version": "v1",
-                "sid": {
-                    "issuer_and_serial_number": {"issuer": leaf.issuer, "serial_number": leaf.serial_number}
-                },
+                "sid": {"issuer_and_serial_number": {"issuer": leaf.issuer, "serial_number": leaf.serial_number}},
                 "digest_algorithm": {"algorithm": "sha256"},
                 "signed_attrs": attributes,
                 "signature_algorithm": {"algorithm": "sha256_ecdsa"},

@@ -91,9 +91,7 @@ def _exchange(url: str, body: bytes, timeout_s: float) -> bytes:
     thread.join(timeout_s)
     if not outcome:
         _cut(connection)
-        raise TsaUnavailable(
-            "tsa_timeout", _("The time-stamping authority did not answer in time. Try again.")
-        )
+        raise TsaUnavailable("tsa_timeout", _("The time-stamping authority did not answer in time. Try again."))
     if isinstance(outcome[0], TsaUnavailable):
         raise outcome[0]
     if isinstance(outcome[0], Exception):
@@ -121,8 +119,7 @@ def _post(connection: http.client.HTTPConnection, path: str, body: bytes) -> byt
     if response.status != 200 or len(answer) > MAX_RESPONSE_BYTES:
         raise TsaUnavailable(
             "tsa_refused",
-            _("The time-stamping authority refused the request (HTTP %(status)s).")
-            % {"status": response.status},
+            _("The time-stamping authority refused the request (HTTP %(status)s).") % {"status": response.status},
         )
     return answer
 

@@ -7,6 +7,7 @@ wrote: a claim must never be signed over other pictures than the gate has looked
 from __future__ import annotations
 
 import hashlib
+import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +19,7 @@ from compliance.provenance.store import is_c2pa
 
 _CONTAINERS = {b"trak", b"mdia", b"minf", b"stbl"}
 _OFFSET_TABLES = {b"stco": ">I", b"co64": ">Q"}
-_CHUNK = 1 << 20
-_MAX_MOOV_BYTES = 64 * 1024 * 1024
+MAX_MOOV_BYTES = 64 * 1024 * 1024
 
 
 def check_signable(source: Path) -> None:
@@ -41,26 +41,33 @@ def check_only_manifest_added(source: Path, signed: Path) -> None:
         rest = [box for box in new if box not in manifests]
         if len(manifests) != 1 or [(b.kind, b.size) for b in old] != [(b.kind, b.size) for b in rest]:
             raise _changed("its structure")
+        added = manifests[0]
         for one, other in zip(old, rest, strict=True):
-            shift = manifests[0].size if one.start >= manifests[0].start else 0
             if one.kind == b"moov":
-                same = _moov(before, one, shift) == _moov(after, other, 0)
+                expected = shift_chunk_offsets(_moov(before, one), beyond=added.start - 1, shift=added.size)
+                same = expected == _moov(after, other)
             else:
                 same = _digest(before, one) == _digest(after, other)
             if not same:
                 raise _changed(one.kind.decode("latin-1"))
 
 
-def _moov(file: BinaryIO, moov: bmff.Box, shift: int) -> bytes:
-    """The movie box's bytes with every chunk offset moved by ``shift``."""
-    data = bytearray(bmff.read(file, moov.start, moov.end, _MAX_MOOV_BYTES))
-    for table in _offset_tables(file, moov):
+def shift_chunk_offsets(moov: bytes, *, beyond: int, shift: int) -> bytes:
+    """The movie box (whole, with its head) with every chunk offset above ``beyond`` moved by ``shift``.
+
+    Raises ContainerInvalid when a moved offset no longer fits its table (32 bits in ``stco``).
+    """
+    data, view = bytearray(moov), io.BytesIO(moov)
+    for table in _offset_tables(view, next(bmff.boxes(view, 0, len(moov)))):
         form = _OFFSET_TABLES[table.kind]
         width = struct.calcsize(form)
-        start = table.payload - moov.start + 8  # version, flags, entry count
-        for at in range(start, table.end - moov.start - width + 1, width):
+        start = table.payload + 8  # version, flags, entry count
+        for at in range(start, table.end - width + 1, width):
             (offset,) = struct.unpack_from(form, data, at)
-            struct.pack_into(form, data, at, offset + shift)
+            moved = offset + shift if offset > beyond else offset
+            if not 0 <= moved < 1 << (8 * width):
+                raise ContainerInvalid("container_too_large", "The video's index cannot hold the metadata.")
+            struct.pack_into(form, data, at, moved)
     return bytes(data)
 
 
@@ -72,11 +79,15 @@ def _offset_tables(file: BinaryIO, parent: bmff.Box) -> Iterator[bmff.Box]:
             yield box
 
 
+def _moov(file: BinaryIO, box: bmff.Box) -> bytes:
+    return bmff.read(file, box.start, box.end, MAX_MOOV_BYTES)
+
+
 def _digest(file: BinaryIO, box: bmff.Box) -> bytes:
     digest = hashlib.sha256()
     file.seek(box.start)
     left = box.size
-    while left and (chunk := file.read(min(left, _CHUNK))):
+    while left and (chunk := file.read(min(left, bmff.COPY_CHUNK))):
         digest.update(chunk)
         left -= len(chunk)
     return digest.digest()

@@ -31,9 +31,7 @@ def check_signature(custody: FileCustody, purpose: KeyPurpose, signature: bytes,
         key.verify(signature, data)
         return
     half = len(signature) // 2
-    der = encode_dss_signature(
-        *(int.from_bytes(part, "big") for part in (signature[:half], signature[half:]))
-    )
+    der = encode_dss_signature(*(int.from_bytes(part, "big") for part in (signature[:half], signature[half:])))
     key.verify(der, data, ec.ECDSA(hashes.SHA256() if half == 32 else hashes.SHA384()))
 
 
@@ -141,9 +139,7 @@ def test_attack_path_in_a_key_id(custody_of: CustodyOf, name: str) -> None:
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
-def test_no_changed_byte_of_a_key_file_yields_another_secret(
-    custody_of: CustodyOf, data: st.DataObject
-) -> None:
+def test_no_changed_byte_of_a_key_file_yields_another_secret(custody_of: CustodyOf, data: st.DataObject) -> None:
     gate = custody_of(ProcessRole.GATE)
     secret, current = gate.secret(KeyPurpose.WATERMARK), gate.key_id(KeyPurpose.WATERMARK)
     path = gate.store.directory / "watermark" / f"{current}.key"

@@ -20,10 +20,7 @@ from tests.keys.conftest import Places
 
 def snapshot(places: Places) -> dict[Path, bytes]:
     return {
-        path: path.read_bytes()
-        for root in (places.keys, places.secrets)
-        for path in root.rglob("*")
-        if path.is_file()
+        path: path.read_bytes() for root in (places.keys, places.secrets) for path in root.rglob("*") if path.is_file()
     }
 
 

@@ -55,9 +55,7 @@ def changed(path: Path, folder: Path, at: int, flip: int = 1) -> Path:
     return target
 
 
-def test_attack_one_flipped_bit_of_the_picture(
-    signed: tuple[Path, SignedFile], read: Reader, tmp_path: Path
-) -> None:
+def test_attack_one_flipped_bit_of_the_picture(signed: tuple[Path, SignedFile], read: Reader, tmp_path: Path) -> None:
     report = read(changed(signed[0], tmp_path, span(signed[0], b"mdat").start + 1000))
     assert (report.state, report.intact) == ("invalid", False)
     assert "assertion.bmffHash.mismatch" in report.codes
@@ -90,9 +88,7 @@ def test_no_changed_byte_of_the_manifest_says_anything_else(
     assert report.state in ("invalid", "absent") or same
 
 
-def test_attack_manifest_stripped_by_a_remux(
-    signed: tuple[Path, SignedFile], read: Reader, tmp_path: Path
-) -> None:
+def test_attack_manifest_stripped_by_a_remux(signed: tuple[Path, SignedFile], read: Reader, tmp_path: Path) -> None:
     target = tmp_path / "stripped.mp4"
     with av.open(str(signed[0])) as source, av.open(str(target), "w") as copy:
         streams = {one.index: copy.add_stream_from_template(one) for one in source.streams}
@@ -126,9 +122,7 @@ def test_attack_truncated(signed: tuple[Path, SignedFile], read: Reader, tmp_pat
 @pytest.mark.parametrize(
     "content", [b"", b"GIF89a", b"PK\x03\x04", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WAVE"]
 )
-def test_foreign_and_broken_files_are_answers_not_errors(
-    read: Reader, tmp_path: Path, content: bytes
-) -> None:
+def test_foreign_and_broken_files_are_answers_not_errors(read: Reader, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
     assert read(tmp_path / "file").state in ("invalid", "absent")
 

@@ -52,9 +52,7 @@ def test_a_signed_file_reads_back_as_ours(signed: tuple[Path, SignedFile], given
     assert made.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_the_actions_say_how_the_take_was_made(
-    signed: tuple[Path, SignedFile], installation: Installation
-) -> None:
+def test_the_actions_say_how_the_take_was_made(signed: tuple[Path, SignedFile], installation: Installation) -> None:
     actions = read(signed[0], installation).actions
     assert [one["action"] for one in actions] == ["c2pa.created", "c2pa.edited", "c2pa.watermarked.bound"]
     assert actions[0]["digitalSourceType"].endswith("/compositeWithTrainedAlgorithmicMedia")
@@ -103,9 +101,7 @@ def test_no_time_stamp_no_signed_file(
     assert fails_without_trace(TsaUnavailable, clip, given, gate, NO_TSA, tmp_path).code == "tsa_unreachable"
 
 
-@pytest.mark.parametrize(
-    "role", [ProcessRole.WORKER, ProcessRole.WEB, ProcessRole.INSPECTOR, ProcessRole.TSA]
-)
+@pytest.mark.parametrize("role", [ProcessRole.WORKER, ProcessRole.WEB, ProcessRole.INSPECTOR, ProcessRole.TSA])
 def test_attack_another_role_signs(
     clip: Path,
     given: ManifestInput,
@@ -155,9 +151,7 @@ def test_attack_damaged_source(
     fails_without_trace(ContainerInvalid, bad, given, gate, tsa_url, tmp_path / "out")
 
 
-def assembled_by(
-    child: Callable[[Path, Path, dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def assembled_by(child: Callable[[Path, Path, dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``child`` stand where the sandboxed assembler works, as if foreign bytes had taken it over."""
 
     def run(module: str, source: str, target: str, *, stdin: bytes, limits: object) -> dict[str, Any]:
@@ -178,10 +172,7 @@ def test_attack_taken_over_assembler_swaps_the_pictures(
 ) -> None:
     assembled_by(lambda _, target, order: assemble.assemble(other_clip, target, order) and None, monkeypatch)
     gate = installation.custody(ProcessRole.GATE)
-    assert (
-        fails_without_trace(SigningFailed, clip, given, gate, tsa_url, tmp_path).code
-        == "assembled_file_changed"
-    )
+    assert fails_without_trace(SigningFailed, clip, given, gate, tsa_url, tmp_path).code == "assembled_file_changed"
 
 
 @pytest.mark.parametrize(
@@ -210,10 +201,7 @@ def test_attack_taken_over_assembler_states_something_else(
 
     assembled_by(child, monkeypatch)
     gate = installation.custody(ProcessRole.GATE)
-    assert (
-        fails_without_trace(SigningFailed, clip, given, gate, tsa_url, tmp_path).code
-        == "manifest_not_as_asked"
-    )
+    assert fails_without_trace(SigningFailed, clip, given, gate, tsa_url, tmp_path).code == "manifest_not_as_asked"
 
 
 def locate(path: Path) -> bytes:
@@ -237,11 +225,7 @@ def test_attack_taken_over_assembler_binds_other_bytes(
         assemble.assemble(source, target, order)
         data = target.read_bytes()
         store = jumbf.read_store(location := locate(target))
-        box = (
-            next(store.children(location))
-            .child(location, "c2pa.assertions")
-            .child(location, "c2pa.hash.bmff.v3")
-        )
+        box = next(store.children(location)).child(location, "c2pa.assertions").child(location, "c2pa.hash.bmff.v3")
         content = location[slice(*box.body)]
         hashed = cbor2.loads(location[slice(*box.content_box(location, b"cbor"))])["hash"]
         changed = content.replace(hashed, bytes(32))

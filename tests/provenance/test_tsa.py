@@ -154,9 +154,7 @@ def test_attack_stamp_of_an_unknown_authority(installation: Installation) -> Non
 
 
 @pytest.mark.parametrize("request_bytes", [b"", b"\x30", b"\x30\x80", b"\xff" * 100, b"\x30\x03\x02\x01\x01"])
-def test_a_malformed_request_is_refused_in_the_protocol(
-    installation: Installation, request_bytes: bytes
-) -> None:
+def test_a_malformed_request_is_refused_in_the_protocol(installation: Installation, request_bytes: bytes) -> None:
     answer = installation.time_stamping_unit().respond(request_bytes)
     assert b"\x02\x01\x02" in answer  # PKIStatus rejection(2)
 

@@ -50,8 +50,7 @@ class Command(BaseCommand):
         for key in keys:
             mark = "current" if key.current else "former"
             self.stdout.write(
-                f"{key.purpose:<11} {key.key_id} {key.algorithm:<10} {key.created} {mark:<8}"
-                f"{', '.join(key.holders)}"
+                f"{key.purpose:<11} {key.key_id} {key.algorithm:<10} {key.created} {mark:<8}{', '.join(key.holders)}"
             )
 
     def rotate(self, options: dict[str, Any]) -> None:
