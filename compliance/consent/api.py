@@ -102,10 +102,5 @@ class GrantViewSet(ReadOnlyModelViewSet[Grant]):
         """The signed receipt; 503 until the gate has signed it."""
         receipt = self.get_object().receipt
         if receipt is None:
-            raise Unavailable(
-                "receipt_pending", _("The gate is signing this receipt. Ask again in a moment.")
-            )
+            raise Unavailable("receipt_pending", _("The gate is still signing it. Ask again in a moment."))
         return Response(receipt)
-
-
-router_entries = [("grants", GrantViewSet, "grant")]

@@ -1,7 +1,7 @@
-"""What a person has filled in, carried from the form over the review page to the button, and sealed on the way.
+"""What a person has filled in, sealed on its way from the form over the review page to the button.
 
-The seal binds it to the person and to one grant id: it cannot be used by somebody else, for longer than an hour,
-or twice.
+The seal binds it to the person and to one grant id: it cannot be used by somebody else, for longer than an
+hour, or twice.
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ class Ceremony:
         except signing.BadSignature as error:
             raise ConsentNotGiven("form_altered", "This form was altered. Please start again.") from error
         if ceremony.by != str(by):
-            raise ConsentNotGiven(
-                "form_altered", "Somebody else has filled in this form. Please start again."
-            )
+            raise ConsentNotGiven("form_altered", "Somebody else filled in this form. Please start again.")
         return ceremony
 
     def terms_at(self, now: datetime) -> GrantTerms:

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from compliance.accounts.models import User
 from compliance.accounts.selectors import brands
 from compliance.consent import selectors, vocab
-from compliance.consent.models import AgeBand
+from compliance.consent.models import AGE_BANDS
+from compliance.consent.rules import AgeBand
 from compliance.consent.terms import (
     BIOMETRIC,
     MINUTES_A_DAY,
@@ -60,9 +61,7 @@ class TermsForm(forms.Form):
     purposes = _several(vocab.PURPOSES, _("What for?"))
     intended_uses = forms.CharField(
         label=_("In your own words: what will be made?"),
-        help_text=_(
-            "For example: clips of at most two minutes in which I present skin care for the autumn sale."
-        ),
+        help_text=_("For example: clips of at most two minutes that present skin care for the autumn sale."),
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
@@ -164,9 +163,7 @@ class GrantForm(TermsForm):
     """The scope, and the two separate yeses: to the grant, and to the use of face, body and voice data."""
 
     principal = forms.ModelChoiceField(label=_("Whose likeness is it?"), queryset=User.objects.none())
-    age_band = forms.ChoiceField(
-        label=_("Age of the person"), choices=AgeBand.choices, widget=forms.RadioSelect
-    )
+    age_band = forms.ChoiceField(label=_("Age of the person"), choices=AGE_BANDS, widget=forms.RadioSelect)
     separate_consent = forms.BooleanField(required=False)
     agreed = forms.BooleanField(label=_("I have read the notice and grant the use set out above."))
     notice = forms.CharField(widget=forms.HiddenInput)
@@ -195,9 +192,7 @@ class GrantForm(TermsForm):
         if data.get("age_band") != AgeBand.ADULT and data.get("principal") == self.user:
             self.add_error(
                 "age_band",
-                gettext(
-                    "Under 18, a parent or guardian has to give this consent from an account of their own."
-                ),
+                gettext("Under 18, a parent or guardian has to consent from an account of their own."),
             )
         return data
 

@@ -47,11 +47,7 @@ def scope_rows(terms: GrantTerms) -> list[Row]:
         Row(_("Products"), _labels(vocab.PRODUCT_CATEGORIES, terms.product_categories)),
         Row(_("Purposes"), _labels(vocab.PURPOSES, terms.purposes)),
         Row(_("Intended uses"), text=terms.intended_uses),
-        Row(
-            _("Never about"),
-            _labels(vocab.TOPICS, terms.forbidden_topics),
-            "" if terms.forbidden_topics else "–",
-        ),
+        Row(_("Never about"), _labels(vocab.TOPICS, terms.forbidden_topics)),
         Row(_("Shown as"), _labels(vocab.MODES, terms.modes)),
         Row(_("Platforms"), _labels(vocab.PLATFORMS, terms.platforms)),
         Row(_("Markets"), tuple(vocab.territory_name(code) for code in sorted(terms.territories))),
@@ -116,9 +112,7 @@ STEP_NAMES: dict[str, Text] = {
 }
 EFFECTS: tuple[Text, ...] = (
     *STEP_NAMES.values(),
-    gettext_lazy(
-        "The record of this consent and of what was shown is kept as evidence, without your footage."
-    ),
+    gettext_lazy("The record of this consent and of what was shown is kept as evidence."),
 )
 
 

@@ -132,7 +132,7 @@ def _check_giver(principal: User, by: User, age_band: AgeBand) -> None:
     if age_band != AgeBand.ADULT and by.pk == principal.pk:
         raise ConsentNotGiven(
             "guardian_needed",
-            "Under 18, a parent or guardian has to give this consent from an account of their own.",
+            "Under 18, a parent or guardian has to consent from an account of their own.",
         )
 
 

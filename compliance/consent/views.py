@@ -140,7 +140,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
     """The button: the consent is given. The same form sent again leads to the same grant."""
     user = signed_in(request)
     ceremony = Ceremony.unseal(request.POST.get("sealed", ""), by=user.pk)
-    if Grant.objects.filter(pk=ceremony.grant_id, principal_id=ceremony.principal).exists():
+    if Grant.objects.filter(pk=ceremony.grant_id, principal_id=UUID(ceremony.principal)).exists():
         return redirect("consent:detail", grant_id=ceremony.grant_id)
     grant = services.give_grant(
         principal=User.objects.get(pk=ceremony.principal),

@@ -127,9 +127,7 @@ def test_tv42_clone_without_separate_consent_is_denied():
 
 
 def test_separate_consent_is_not_asked_for_a_mere_name():
-    grant = replace(
-        with_terms(modalities=frozenset({Modality.NAME})), standing=replace(GIVEN, separate_consent=False)
-    )
+    grant = replace(with_terms(modalities=frozenset({Modality.NAME})), standing=replace(GIVEN, separate_consent=False))
     assert permits(grant, replace(USE, modalities=frozenset({"name"})), NOW)
 
 
@@ -159,9 +157,7 @@ def test_tv49_voice_licence_does_not_cover_the_face():
 
 
 def test_all_reasons_come_at_once_and_name_what_is_allowed():
-    decision = permits(
-        GRANT, replace(USE, platform="tiktok", language="ja", territories=frozenset({"US"})), NOW
-    )
+    decision = permits(GRANT, replace(USE, platform="tiktok", language="ja", territories=frozenset({"US"})), NOW)
     assert [r.code for r in decision.reasons] == [
         "platform_not_granted",
         "territory_not_granted",
@@ -262,9 +258,7 @@ def test_damaged_terms_are_refused(damage: dict[str, object]):
 
 # --- Laws ---
 
-word = st.sampled_from(
-    ["cosmetics", "electronics", "douyin", "tiktok", "own_site", "product_presentation", ""]
-)
+word = st.sampled_from(["cosmetics", "electronics", "douyin", "tiktok", "own_site", "product_presentation", ""])
 moments = st.one_of(
     st.none(),
     st.datetimes(),
@@ -308,9 +302,7 @@ grants = st.builds(
     lambda standing, window, hours, needed, topics: replace(
         GRANT,
         standing=standing,
-        terms=replace(
-            TERMS, daily_window=window, max_hours=hours, approvals_needed=needed, forbidden_topics=topics
-        ),
+        terms=replace(TERMS, daily_window=window, max_hours=hours, approvals_needed=needed, forbidden_topics=topics),
     ),
     standings,
     windows,
