@@ -32,21 +32,15 @@ from compliance.consent.terms import (
 
 def _several(labels: Any, label: Any, **options: Any) -> forms.MultipleChoiceField:
     choices = list(labels.items()) if hasattr(labels, "items") else labels
-    return forms.MultipleChoiceField(
-        label=label, choices=choices, widget=forms.CheckboxSelectMultiple, **options
-    )
+    return forms.MultipleChoiceField(label=label, choices=choices, widget=forms.CheckboxSelectMultiple, **options)
 
 
 def _date(label: Any, **options: Any) -> forms.DateField:
-    return forms.DateField(
-        label=label, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"), **options
-    )
+    return forms.DateField(label=label, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"), **options)
 
 
 def _time(label: Any) -> forms.TimeField:
-    return forms.TimeField(
-        label=label, required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
-    )
+    return forms.TimeField(label=label, required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
 
 
 class TermsForm(forms.Form):
@@ -88,9 +82,7 @@ class TermsForm(forms.Form):
     hours_from = _time(_("Live rooms from"))
     hours_to = _time(_("Live rooms until"))
     time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
-    approvals_needed = _several(
-        vocab.APPROVALS, _("What must be approved before anything is shown?"), required=False
-    )
+    approvals_needed = _several(vocab.APPROVALS, _("What must be approved before anything is shown?"), required=False)
     training_use = forms.ChoiceField(
         label=_("May your data train other models?"),
         choices=list(vocab.TRAINING.items()),

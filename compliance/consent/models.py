@@ -77,9 +77,7 @@ class Guardianship(models.Model):
                 condition=Q(ended_at__isnull=True),
                 name="consent_guardianship_once",
             ),
-            models.CheckConstraint(
-                condition=~Q(ward=models.F("guardian")), name="consent_guardian_is_another"
-            ),
+            models.CheckConstraint(condition=~Q(ward=models.F("guardian")), name="consent_guardian_is_another"),
         ]
 
     def __str__(self) -> str:
@@ -91,9 +89,7 @@ class GrantRequest(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     principal = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="grant_requests")
-    grantee = models.ForeignKey(
-        "accounts.Organisation", on_delete=models.PROTECT, related_name="grant_requests"
-    )
+    grantee = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="grant_requests")
     terms = models.JSONField()
     message = models.TextField(blank=True)
     requested_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
@@ -137,9 +133,7 @@ class Grant(models.Model):
     method = models.CharField(max_length=10, choices=Method.choices)
     separate_consent = models.BooleanField()
     age_band = models.CharField(max_length=10, choices=AGE_BANDS)
-    supersedes = models.OneToOneField(
-        "self", null=True, on_delete=models.PROTECT, related_name="superseded_by"
-    )
+    supersedes = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="superseded_by")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(db_index=True)
     created_at = models.DateTimeField()

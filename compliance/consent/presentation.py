@@ -67,9 +67,7 @@ def _labels(labels: vocab.Labels, codes: frozenset[str]) -> tuple[str, ...]:
 
 def term_text(terms: GrantTerms) -> str:
     """ "From … until …", in the active language and time zone."""
-    start, end = (
-        date_format(localtime(moment), "DATETIME_FORMAT") for moment in (terms.starts_at, terms.ends_at)
-    )
+    start, end = (date_format(localtime(moment), "DATETIME_FORMAT") for moment in (terms.starts_at, terms.ends_at))
     return _("%(start)s until %(end)s") % {"start": start, "end": end}
 
 
@@ -97,9 +95,7 @@ class TimelineEntry:
 
 def timeline(events: list[ConsentEvent]) -> list[TimelineEntry]:
     """The life of a grant, oldest first."""
-    return [
-        TimelineEntry(event, _EVENTS[event.state], _MARKS.get(State(event.state), "warn")) for event in events
-    ]
+    return [TimelineEntry(event, _EVENTS[event.state], _MARKS.get(State(event.state), "warn")) for event in events]
 
 
 STEP_NAMES: dict[str, Text] = {

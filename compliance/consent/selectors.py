@@ -102,9 +102,7 @@ def head_of(grant: Grant) -> Grant:
 def lineage_ids(grant: Grant) -> list[UUID]:
     """Ids of `grant` and of everything it supersedes, newest first."""
     ids = [grant.pk]
-    while (
-        older := Grant.objects.filter(pk=ids[-1]).values_list("supersedes_id", flat=True).get()
-    ) is not None:
+    while (older := Grant.objects.filter(pk=ids[-1]).values_list("supersedes_id", flat=True).get()) is not None:
         ids.append(older)
     return ids
 

@@ -110,9 +110,7 @@ def give_grant(
 
 def supersede_grant(*, grant: Grant, by: User, terms: GrantTerms, **given: Any) -> Grant:
     """Change a grant: give a new one to the same organisation that replaces it; arguments as `give_grant`."""
-    return give_grant(
-        principal=grant.principal, by=by, grantee=grant.grantee, terms=terms, supersedes=grant, **given
-    )
+    return give_grant(principal=grant.principal, by=by, grantee=grant.grantee, terms=terms, supersedes=grant, **given)
 
 
 def _given_before(grant_id: UUID | None, principal: User, terms: GrantTerms) -> Grant | None:
@@ -126,9 +124,7 @@ def _given_before(grant_id: UUID | None, principal: User, terms: GrantTerms) -> 
 
 def _check_giver(principal: User, by: User, age_band: AgeBand) -> None:
     if not selectors.acts_for(by, principal):
-        raise NotYours(
-            "grant_for_another_person", "Nobody can consent for somebody else. Ask the person to sign in."
-        )
+        raise NotYours("grant_for_another_person", "Nobody can consent for somebody else. Ask the person to sign in.")
     if age_band != AgeBand.ADULT and by.pk == principal.pk:
         raise ConsentNotGiven(
             "guardian_needed",
@@ -196,9 +192,7 @@ def _answer(request: GrantRequest, grant: Grant) -> None:
         raise NotYours("request_not_yours", "This proposal was made to somebody else.")
     if not locked.open:
         raise NotInForce("request_answered", "This proposal has been answered already.")
-    _add_event(
-        grant, State.REQUESTED, at=locked.requested_at, entity=locked.requested_by, method=grant.method
-    )
+    _add_event(grant, State.REQUESTED, at=locked.requested_at, entity=locked.requested_by, method=grant.method)
     GrantRequest.objects.filter(pk=locked.pk).update(grant=grant)
 
 
@@ -286,9 +280,7 @@ def issue_receipt(*, grant_id: UUID, custody: Custody) -> Envelope:
 
 # --- Ending ---
 @transaction.atomic
-def withdraw_grant(
-    *, grant: Grant, by: User, reason: str = "", method: Method = Method.WEB_FORM
-) -> Withdrawal:
+def withdraw_grant(*, grant: Grant, by: User, reason: str = "", method: Method = Method.WEB_FORM) -> Withdrawal:
     """End the consent that `grant` belongs to, at once, for the person, a guardian or an authority.
 
     Withdrawing twice gives the first withdrawal. Everything in settings.AVOW_WITHDRAWAL_STEPS follows.
@@ -357,9 +349,7 @@ def record_usage(*, grant: Grant, release_id: UUID, seconds: float, markets: Seq
         )
     limit_h = GrantTerms.from_json(head.terms).max_hours
     if limit_h is not None and selectors.used_seconds(head) > limit_h * 3600:
-        raise UsageExceeded(
-            "hours_exhausted", "With this release more hours would be used than were granted."
-        )
+        raise UsageExceeded("hours_exhausted", "With this release more hours would be used than were granted.")
 
 
 @transaction.atomic
