@@ -115,7 +115,7 @@ def test_a_passkey_is_added_and_opens_the_account_under_the_strict_policy(
     page.goto("/accounts/2fa/webauthn/add/")
     page.get_by_label("Password").fill("a-long-password-of-tests")
     page.get_by_role("button", name="Confirm").click()
-    page.get_by_label("Passwordless").check()
+    expect(page.get_by_label("Sign in with it alone")).to_be_checked()
     page.get_by_role("button", name="Add a passkey").click()
     # allauth leads to the recovery codes that come with the first key.
     page.get_by_role("heading", name="Recovery codes").wait_for()
