@@ -298,5 +298,5 @@ def test_any_damaged_file_is_a_reading_not_an_error(
 def test_other_files_are_not_marked(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text(json.dumps({"AIGC": EXACT}))
     assert aigc.read(tmp_path / "notes.txt").problems == ("container_unknown",)
-    with pytest.raises(AigcInvalid):
+    with pytest.raises(ContainerInvalid):
         aigc.write(tmp_path / "notes.txt", tmp_path / "out.txt", EXACT)

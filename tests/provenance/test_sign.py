@@ -16,16 +16,17 @@ import pytest
 
 from compliance.keys.errors import KeyAccessDenied
 from compliance.keys.purposes import ProcessRole
-from compliance.provenance import assemble, finisher, jumbf, manifest, sign
+from compliance.provenance import aigc, assemble, finisher, jumbf, manifest, sign
 from compliance.provenance.errors import CertificateProblem, ContainerInvalid, SigningFailed, TsaUnavailable
 from compliance.provenance.manifest import ManifestInput
 from compliance.provenance.pki import to_pem
 from compliance.provenance.read import read_file
-from compliance.provenance.selectors import read_provenance
+from compliance.provenance.selectors import read_aigc, read_provenance
 from compliance.provenance.sign import SignedFile, sign_file
 from compliance.provenance.store import locate_store
 from compliance.provenance.tsa import TimeStamp
 from tests.provenance.conftest import MARK, Installation
+from tests.provenance.test_aigc_label import EXACT
 
 NO_TSA = "http://127.0.0.1:9/"
 
@@ -83,6 +84,16 @@ def test_a_validator_not_built_on_c2pa_rs_accepts_file_and_time_stamp(
     assert (verdict["validation_state"], verdict["validation_results"]["failure"]) == ("Trusted", [])
     codes = {one["code"] for one in verdict["validation_results"]["success"]}
     assert {"timeStamp.trusted", "signingCredential.trusted"} <= codes
+
+
+def test_a_released_file_carries_both_marks(
+    clip: Path, given: ManifestInput, installation: Installation, tsa_url: str, tmp_path: Path
+) -> None:
+    aigc.write(clip, tmp_path / "marked.mp4", EXACT)
+    target = tmp_path / "released.mp4"
+    sign_file(tmp_path / "marked.mp4", target, given, installation.custody(ProcessRole.GATE), tsa_url)
+    assert read_provenance(target).state == "trusted"
+    assert [copy.text for copy in read_aigc(target).labels] == [EXACT]
 
 
 def fails_without_trace(

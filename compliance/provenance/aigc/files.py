@@ -11,7 +11,7 @@ from typing import Any
 from compliance.provenance.aigc import jpeg, mp4, png, wav
 from compliance.provenance.aigc.label import AigcCopy, AigcLabel, parse_liberal, parse_strict
 from compliance.provenance.content import MediaType, sniff
-from compliance.provenance.errors import AigcInvalid, AigcNotWritten, ContainerInvalid
+from compliance.provenance.errors import AigcNotWritten, ContainerInvalid
 
 MAX_COPIES = 64
 _CONTAINERS: dict[MediaType, ModuleType] = {
@@ -80,7 +80,7 @@ def write(source: Path, target: Path, text: str) -> AigcLabel:
     label = parse_strict(text)
     media_type = sniff(source)
     if media_type is None:
-        raise AigcInvalid("container_unknown", "The label can be written to MP4, MOV, WAV, PNG and JPEG only.")
+        raise ContainerInvalid("container_unknown", "The label can be written to MP4, MOV, WAV, PNG and JPEG only.")
     with tempfile.TemporaryDirectory(prefix=".aigc-", dir=target.parent) as folder:
         work = Path(folder) / target.name
         _CONTAINERS[media_type].write_copy(source, work, text)
