@@ -1,0 +1,96 @@
+"""The idle motion: which stretch of the footage is played, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatars.engine.errors import FootageUnsuitable
+from avatars.engine.footage import Footage
+from avatars.engine.geometry import ShapeModel
+
+# Lips this far apart, in shares of the person's range, may still be in the base; each step costs quality,
+# because the warp has to close them.
+_OPENNESS = (0.10, 0.18, 0.30, 0.50, 1.0)
+_OPENNESS_COST = (0.0, 0.06, 0.15, 0.30, 0.80)
+_ENOUGH_S, _LONGEST_S, _SHORTEST_S = 6.0, 20.0, 0.4
+_TURNED = 0.35
+
+
+@dataclass(frozen=True)
+class BaseWindow:
+    """Frames `start` .. `stop` (exclusive) of the footage; `openness` is the class in `_OPENNESS` it fell in."""
+
+    start: int
+    stop: int
+    openness: float
+
+
+def choose_window(footage: Footage, shape: ShapeModel) -> BaseWindow:
+    """The best calm, frontal, unsmiling stretch without a cut; longer is better up to `_ENOUGH_S` seconds.
+
+    Raises:
+        FootageUnsuitable: footage_no_base.
+    """
+    width = np.abs(footage.lip_width - shape.width_rest)
+    room = max(shape.width_high - shape.width_rest, shape.width_rest - shape.width_low, 1e-6)
+    calm = footage.seen & (footage.yaw < _TURNED) & (width < 1.5 * room)
+    best: tuple[float, BaseWindow] | None = None
+    for openness, cost in zip(_OPENNESS, _OPENNESS_COST, strict=True):
+        still = calm & (footage.opening < openness * shape.opening_max)
+        for start, stop in _runs(_without_blips(still), footage.shot):
+            seconds = (stop - start) / footage.fps
+            if seconds < _SHORTEST_S:
+                continue
+            stop = min(stop, start + int(_LONGEST_S * footage.fps))
+            score = min(seconds, _ENOUGH_S) / _ENOUGH_S - cost - 0.5 * float(footage.yaw[start:stop].mean())
+            if best is None or score > best[0]:
+                best = (score, BaseWindow(start, stop, openness))
+    if best is None:
+        raise FootageUnsuitable(
+            "footage_no_base",
+            "There is no calm moment in this video. Please record a few seconds of silence, "
+            "looking into the camera with the mouth closed.",
+        )
+    return best[1]
+
+
+def _without_blips(still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill holes of up to two frames: a landmark that slipped must not end a window."""
+    filled = still.copy()
+    for hole in (1, 2):
+        filled[hole:-hole] |= still[: -2 * hole] & still[2 * hole :]
+    return filled
+
+
+def _runs(good: NDArray[np.bool_], shot: NDArray[np.int64]) -> list[tuple[int, int]]:
+    breaks = np.flatnonzero((np.diff(good.astype(np.int8)) != 0) | (np.diff(shot) != 0)) + 1
+    edges = np.concatenate([[0], breaks, [len(good)]])
+    return [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True) if good[a]]
+
+
+def idle_path(length: int, frames: int, motion: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
+    """Which base frame to show at each of `frames` moments: a walk that turns round where the head rests.
+
+    Args:
+        length: frames in the base.
+        frames: moments wanted.
+        motion: float64 [length], speed of the head at each base frame.
+        seed: same seed, same walk.
+    """
+    if length < 2:
+        return np.zeros(frames, np.int64)
+    chance = np.random.default_rng(seed)
+    rest = motion <= np.percentile(motion, 20)
+    path = np.empty(frames, np.int64)
+    place, step, since = int(chance.integers(length)), 1, 0
+    for moment in range(frames):
+        path[moment] = place
+        since += 1
+        # a turn within a second of the last one would look like a tremor
+        if not 0 <= place + step < length or (rest[place] and since > length and chance.random() < 0.1):
+            step, since = -step, 0
+        place = min(max(place + step, 0), length - 1)
+    return path

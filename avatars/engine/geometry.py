@@ -1,0 +1,200 @@
+"""The lower face as a small shape model learnt from one person's own footage.
+
+Points are complex numbers x + iy, so that a similarity is one product and one sum. Canonical coordinates have
+the outer eye corners one unit apart, in the person's average frontal arrangement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import Delaunay
+
+from avatars.faces import LOWER_INNER, UPPER_INNER
+
+Complex = NDArray[np.complex128]
+Reals = NDArray[np.float64]
+Triangles = NDArray[np.int32]
+
+# Numbers of the canonical MediaPipe face mesh; the two lip rings start at the same corner, in the same order.
+OUTER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
+INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
+RING = (164, 167, 165, 92, 186, 57, 43, 106, 182, 83, 18, 313, 406, 335, 273, 287, 410, 322, 391, 393)
+CHIN = (204, 194, 201, 200, 421, 418, 424, 32, 208, 199, 428, 262, 206, 426, 216, 436, 212, 432, 214, 434)
+JAW = (58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288)
+STILL = (2, 98, 327, 129, 358, 50, 280, 205, 425)
+STABLE = (33, 133, 362, 263, 168, 6, 197, 195, 98, 327)
+
+POINTS = (*OUTER, *INNER, *RING, *CHIN, *JAW, *STILL)
+LIPS = len(OUTER) + len(INNER)
+MOUTH = LIPS + len(RING)
+MOVING = MOUTH + len(CHIN) + len(JAW)
+_INDEX = {point: index for index, point in enumerate(POINTS)}
+_UPPER = np.array([_INDEX[point] for point in (81, 82, 13, 312, 311)])
+_LOWER = np.array([_INDEX[point] for point in (178, 87, 14, 317, 402)])
+_RIDGE = 1e-2
+
+
+def as_points(mesh: Reals) -> Complex:
+    """Mesh float64 [..., 478, >=2] -> the `POINTS` of it, complex [..., len(POINTS)]."""
+    chosen = mesh[..., list(POINTS), :]
+    return np.asarray(chosen[..., 0] + 1j * chosen[..., 1])
+
+
+def stable_points(mesh: Reals) -> Complex:
+    """Mesh -> points that speech does not move, complex [..., len(STABLE)]."""
+    chosen = mesh[..., list(STABLE), :]
+    return np.asarray(chosen[..., 0] + 1j * chosen[..., 1])
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """z -> turn * z + shift; `turn` carries scale and rotation."""
+
+    turn: complex
+    shift: complex
+
+    @classmethod
+    def between(cls, source: Complex, target: Complex) -> Similarity:
+        """Least-squares similarity from `source` to `target` (Umeyama 1991, without reflection)."""
+        a, b = source - source.mean(), target - target.mean()
+        turn = complex(np.vdot(a, b) / np.vdot(a, a).real)
+        return cls(turn, complex(target.mean() - turn * source.mean()))
+
+    def __call__(self, points: Complex) -> Complex:
+        return self.turn * points + self.shift
+
+    def inverse(self) -> Similarity:
+        return Similarity(1 / self.turn, -self.shift / self.turn)
+
+
+def eye_unit(stable: Complex) -> Similarity:
+    """Brings the outer eye corners of one face to -0.5 and 0.5."""
+    left, right = stable[STABLE.index(33)], stable[STABLE.index(263)]
+    return Similarity(complex(1 / (right - left)), complex(-(left + right) / 2 / (right - left)))
+
+
+def gap(points: Complex) -> Reals:
+    """Lip opening of canonical points [..., P], in canonical units; zero when the inner lips meet."""
+    return np.maximum(0.0, (points[..., _LOWER] - points[..., _UPPER]).imag.mean(axis=-1))
+
+
+def spread(points: Complex) -> Reals:
+    """Mouth width of canonical points [..., P], in canonical units."""
+    return np.asarray(np.abs(points[..., _INDEX[291]] - points[..., _INDEX[61]]))
+
+
+def with_gap(points: Complex, wanted: float) -> Complex:
+    """Move the lips apart or together along the face's vertical until the mean inner gap is `wanted`.
+
+    Each lip takes half of the change, less towards the corners, and the outer lip follows the inner one.
+    """
+    moved = points.copy()
+    inner = points[len(OUTER) : LIPS]
+    half = len(INNER) // 2
+    heights = np.array([(inner[i] - inner[-i % len(INNER)]).imag for i in range(1, half)])
+    change = (wanted - float((points[_LOWER] - points[_UPPER]).imag.mean())) / 2
+    profile = np.sin(np.linspace(0, np.pi, half + 1)[1:-1]) ** 0.7
+    if wanted <= 1e-6:  # every pair must meet, not only the middle ones on average
+        shift = -heights / 2
+    else:
+        shift = change * profile
+        shift = np.maximum(shift, -heights / 2)  # lips do not pass through each other
+    for ring in (0, len(OUTER)):
+        moved[ring + 1 : ring + half] += 1j * shift
+        moved[ring + half + 1 : ring + 2 * half] -= 1j * shift[::-1]
+    return moved
+
+
+@dataclass(frozen=True)
+class ShapeModel:
+    """How this person's lower face moves with the lips.
+
+    `reference`: complex [len(STABLE)], canonical stable points. `neutral`: complex [len(POINTS)], lips closed.
+    `effect`: complex [4, len(POINTS)], displacement per opening, width, opening squared, opening times width.
+    `opening_max`, `width_low`, `width_rest`, `width_high`: the person's range, canonical units.
+    """
+
+    reference: Complex
+    neutral: Complex
+    effect: Complex
+    opening_max: float
+    width_low: float
+    width_rest: float
+    width_high: float
+
+    def displacement(self, opening: float, width: float) -> Complex:
+        """Movement of every point away from rest, for an opening and a width beyond rest."""
+        features = np.array([opening, width, opening**2, opening * width])
+        return np.asarray(features @ self.effect)
+
+    def canonical(self, stable: Complex) -> Similarity:
+        """The similarity from picture coordinates to canonical ones for one face."""
+        return Similarity.between(stable, self.reference)
+
+    def opening(self, share: float) -> float:
+        """A commanded opening 0..1 in canonical units."""
+        return share * self.opening_max
+
+    def width(self, share: float) -> float:
+        """A commanded width -1..1 as the change from rest, in canonical units."""
+        room = self.width_high - self.width_rest if share > 0 else self.width_rest - self.width_low
+        return share * room
+
+    def shares(self, opening: Reals, width: Reals) -> tuple[Reals, Reals]:
+        """Measured opening and width (canonical units) as commands: 0..1 and -1..1, a little beyond allowed."""
+        change = width - self.width_rest
+        room = np.where(change > 0, self.width_high - self.width_rest, self.width_rest - self.width_low)
+        return opening / self.opening_max, np.clip(change / np.maximum(room, 1e-3), -1.5, 1.5)
+
+
+def learn_shape(points: Complex, reference: Complex) -> ShapeModel:
+    """Fit a ridge regression of every point on opening and width.
+
+    Args:
+        points: complex [frames, len(POINTS)], canonical, frontal frames only.
+        reference: complex [len(STABLE)].
+    """
+    opening, width = gap(points), spread(points)
+    closed = opening < np.percentile(opening, 30) + 0.005
+    rest = float(np.median(width[closed]))
+    change = width - rest
+    features = np.stack([np.ones_like(opening), opening, change, opening**2, opening * change], axis=1)
+    scale = np.maximum(features.std(axis=0), 1e-6)
+    scale[0] = 1.0
+    scaled = features / scale
+    penalty = _RIDGE * len(points) * np.diag([0.0, 1.0, 1.0, 1.0, 1.0])
+    weights = np.linalg.solve(scaled.T @ scaled + penalty, scaled.T @ points) / scale[:, None]
+    weights[1:, MOVING:] = 0
+    limit = 0.15 * rest
+    return ShapeModel(
+        reference=reference,
+        neutral=with_gap(weights[0], 0.0),
+        effect=weights[1:],
+        opening_max=float(np.percentile(opening, 96)),
+        width_low=float(max(rest - limit, np.percentile(width, 5))),
+        width_rest=rest,
+        width_high=float(min(rest + limit, np.percentile(width, 95))),
+    )
+
+
+def border(neutral: Complex) -> Complex:
+    """Fixed points around the lower face, complex [16], canonical: where the warp has died away."""
+    jaw = neutral[MOUTH + len(CHIN) : MOVING]
+    bottom, side = float(jaw.imag.max()), float(np.abs(jaw.real).max())
+    top = float(neutral[MOVING:].imag.min())
+    low = bottom + 0.45 * (bottom - top)
+    xs, ys = np.linspace(-1.25 * side, 1.25 * side, 5), np.linspace(top - 0.05, low, 5)
+    ring = [x + 1j * ys[0] for x in xs] + [x + 1j * ys[-1] for x in xs]
+    ring += [x + 1j * y for x in (xs[0], xs[-1]) for y in ys[1:-1]]
+    return np.asarray(ring)
+
+
+def triangulate(points: Complex) -> Triangles:
+    """Delaunay triangles int32 [n, 3] of an open-mouthed face; the same triangles serve every shape."""
+    return Delaunay(np.stack([points.real, points.imag], axis=1)).simplices.astype(np.int32)
+
+
+assert {*UPPER_INNER, *LOWER_INNER} <= {*INNER}

@@ -1,0 +1,203 @@
+"""The model as one file: an uncompressed zip of a manifest, the base film, the geometry and the mouth bank.
+
+Layout, format 1:
+    manifest.json   versions, grant, footage hash, card, and the SHA-256 of every other member
+    base.mp4        H.264, every frame a key frame
+    geometry.npz    the base frames' points and boxes, the shape model
+    bank.npz        mouth crops and their points
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatars.engine.bank import MouthBank
+from avatars.engine.contract import AvatarCard, ConsentEvidence
+from avatars.engine.errors import ModelDamaged
+from avatars.engine.geometry import MOUTH, POINTS, STABLE, Complex, Reals, ShapeModel
+from avatars.engine.reel import Reel
+
+FORMAT = "avow-avatar-1"
+_MANIFEST, _FILM, _GEOMETRY, _BANK = "manifest.json", "base.mp4", "geometry.npz", "bank.npz"
+_MEMBERS = {_MANIFEST, _FILM, _GEOMETRY, _BANK}
+_LARGEST = 1 << 30
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
+_SHAPE_NUMBERS = ("opening_max", "width_low", "width_rest", "width_high")
+
+
+@dataclass(frozen=True)
+class BaseTrack:
+    """The face in each base frame: `points` complex [n, POINTS], `stable` complex [n, STABLE], `boxes` [n, 4]."""
+
+    points: Complex
+    stable: Complex
+    boxes: Reals
+    fps: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class AvatarModel:
+    """A loaded model."""
+
+    reel: Reel
+    base: BaseTrack
+    shape: ShapeModel
+    bank: MouthBank
+    manifest: dict[str, Any]
+
+    @property
+    def card(self) -> AvatarCard:
+        return AvatarCard.from_json(self.manifest["card"])
+
+
+def save_model(
+    out: Path,
+    *,
+    film: bytes,
+    base: BaseTrack,
+    shape: ShapeModel,
+    bank: MouthBank,
+    consent: ConsentEvidence,
+    footage_sha256: str,
+    card: AvatarCard,
+) -> None:
+    """Write the package; a half-written file never carries the final name."""
+    members = {_FILM: film, _GEOMETRY: _geometry(base, shape), _BANK: _arrays(_fields(bank))}
+    manifest = {
+        "format": FORMAT,
+        "engine": card.engine,
+        "version": card.version,
+        "grant": {"id": consent.grant_id, "digest": consent.grant_digest, "modalities": [*consent.modalities]},
+        "footage_sha256": footage_sha256,
+        "base": {"fps": base.fps, "width": base.width, "height": base.height},
+        "card": card.to_json(),
+        "members": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
+    }
+    text = json.dumps(manifest, indent=1, sort_keys=True).encode()
+    part = out.with_name(out.name + ".part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in {_MANIFEST: text, **members}.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
+    part.replace(out)
+
+
+def _fields(bank: MouthBank) -> dict[str, NDArray[Any]]:
+    return {field.name: getattr(bank, field.name) for field in fields(bank)}
+
+
+def _geometry(base: BaseTrack, shape: ShapeModel) -> bytes:
+    return _arrays(
+        {
+            "points": base.points,
+            "stable": base.stable,
+            "boxes": base.boxes,
+            "reference": shape.reference,
+            "neutral": shape.neutral,
+            "effect": shape.effect,
+            "numbers": np.array([getattr(shape, name) for name in _SHAPE_NUMBERS]),
+        }
+    )
+
+
+def _arrays(arrays: dict[str, NDArray[Any]]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def load_model(path: Path) -> AvatarModel:
+    """Open a package and check everything in it against its manifest and against what the engine needs.
+
+    Raises:
+        ModelDamaged: model_missing, model_too_large, model_damaged, model_version.
+    """
+    members = _read_members(path)
+    try:
+        manifest = json.loads(members[_MANIFEST])
+        if manifest["format"] != FORMAT:
+            raise ModelDamaged(
+                "model_version",
+                "The avatar was built by another version of the engine. Please build it again.",
+                found=str(manifest["format"])[:40],
+            )
+        for name in _MEMBERS - {_MANIFEST}:
+            if hashlib.sha256(members[name]).hexdigest() != manifest["members"][name]:
+                raise _damaged(f"{name} is not the one the manifest names")
+        AvatarCard.from_json(manifest["card"])
+        base, shape = _load_geometry(members[_GEOMETRY], manifest["base"])
+        bank = _load_bank(members[_BANK])
+    except (ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+        raise _damaged(type(error).__name__) from error
+    reel = Reel(members[_FILM])
+    if len(reel) != len(base.points):
+        raise _damaged("film and geometry differ in length")
+    return AvatarModel(reel, base, shape, bank, manifest)
+
+
+def _damaged(what: str) -> ModelDamaged:
+    return ModelDamaged("model_damaged", "The avatar's file is damaged. Please build the avatar again.", what=what)
+
+
+def _read_members(path: Path) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            if {entry.filename for entry in entries} != _MEMBERS or len(entries) != len(_MEMBERS):
+                raise _damaged("wrong members")
+            # stored only: a compressed member could unfold to more than its size says
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+                raise _damaged("compressed members")
+            if sum(entry.file_size for entry in entries) > _LARGEST:
+                raise ModelDamaged("model_too_large", "The avatar's file is larger than any avatar can be.")
+            return {entry.filename: archive.read(entry) for entry in entries}
+    except FileNotFoundError as error:
+        raise ModelDamaged("model_missing", "The avatar's file is gone. Please build it again.") from error
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        raise _damaged(type(error).__name__) from error
+
+
+def _load_geometry(data: bytes, base: dict[str, int]) -> tuple[BaseTrack, ShapeModel]:
+    arrays = _load(data)
+    frames, count = arrays["points"].shape[0], len(POINTS)
+    _expect(arrays["points"], (frames, count), "c")
+    _expect(arrays["stable"], (frames, len(STABLE)), "c")
+    _expect(arrays["boxes"], (frames, 4), "f")
+    _expect(arrays["reference"], (len(STABLE),), "c")
+    _expect(arrays["neutral"], (count,), "c")
+    _expect(arrays["effect"], (4, count), "c")
+    _expect(arrays["numbers"], (len(_SHAPE_NUMBERS),), "f")
+    track = BaseTrack(arrays["points"], arrays["stable"], arrays["boxes"], base["fps"], base["width"], base["height"])
+    numbers = [float(number) for number in arrays["numbers"]]
+    return track, ShapeModel(arrays["reference"], arrays["neutral"], arrays["effect"], *numbers)
+
+
+def _load_bank(data: bytes) -> MouthBank:
+    arrays = _load(data)
+    count, rows, columns = arrays["crops"].shape
+    if arrays["crops"].dtype != np.uint8 or rows % 6 or columns % 4 or not count:
+        raise _damaged("bank pictures")
+    _expect(arrays["points"], (count, MOUTH), "c")
+    _expect(arrays["opening"], (count,), "f")
+    _expect(arrays["width"], (count,), "f")
+    return MouthBank(**arrays)
+
+
+def _load(data: bytes) -> dict[str, NDArray[Any]]:
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def _expect(array: NDArray[Any], shape: tuple[int, ...], kind: str) -> None:
+    if array.shape != shape or array.dtype.kind != kind or not np.isfinite(array).all():
+        raise _damaged(f"array of shape {array.shape}, kind {array.dtype.kind}")

@@ -1,0 +1,207 @@
+"""The built-in engine: base warp and mouth bank. No network weights, no GPU, nothing downloaded."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from scipy.ndimage import gaussian_filter1d, minimum_filter1d
+from scipy.signal import savgol_filter
+
+from avatars.engine.bank import MouthBank, MouthCutter, choose_mouths, pick_mouths
+from avatars.engine.base import BaseWindow, choose_window, idle_path
+from avatars.engine.card import DRAFT, judge
+from avatars.engine.contract import AvatarCard, ConsentEvidence, Progress, unwatched
+from avatars.engine.errors import ModalityRefused
+from avatars.engine.footage import Footage, stored_frames, survey
+from avatars.engine.framing import frame_for
+from avatars.engine.geometry import Complex, ShapeModel, learn_shape
+from avatars.engine.package import AvatarModel, BaseTrack, load_model, save_model
+from avatars.engine.reel import write_reel
+from avatars.engine.render import Command, Renderer
+from avatars.media import frame_of, open_media, target_rate
+from avatars.speech import Speech, mouth_track
+
+_FRONTAL = 0.35
+_SILENCE_S = 0.16  # a pause shorter than this is part of the speech
+_EASE_FRAMES = 2.0
+
+
+@dataclass(frozen=True)
+class WarpEngine:
+    """Bends the person's idle footage to the shapes of speech and fills in their own mouth.
+
+    `seed` decides the walk through the idle footage: the same seed gives the same frames.
+    """
+
+    seed: int = 7
+    name: str = "warp"
+    version: str = "1"
+
+    def build(self, clip: Path, consent: ConsentEvidence, out: Path, progress: Progress = unwatched) -> AvatarCard:
+        """See `contract.Engine.build`. Reads the clip twice; memory grows with the mouths kept, not its pixels."""
+        if "face" not in consent.modalities:
+            raise ModalityRefused("consent_without_face", "The consent does not cover the face.")
+        fps, frames = _rate_and_length(clip)
+        footage = survey(clip, fps, frames, lambda share: progress(0.65 * share, "Following the face"))
+        shape = _learn(footage)
+        window = choose_window(footage, shape)
+        film, bank = _second_pass(clip, footage, shape, window, progress)
+        base = _track(footage, window)
+        package = {"film": film, "base": base, "shape": shape, "bank": bank, "consent": consent}
+        sha256 = _sha256(clip)
+        draft = self._draft(footage, shape, base, bank)
+        save_model(out, **package, footage_sha256=sha256, card=draft)  # type: ignore[arg-type]
+        progress(0.8, "Measuring the avatar")
+        card = judge(self, out, footage, draft, lambda share: progress(0.8 + 0.2 * share, "Measuring the avatar"))
+        save_model(out, **package, footage_sha256=sha256, card=card)  # type: ignore[arg-type]
+        progress(1.0, "Done")
+        return card
+
+    def _draft(self, footage: Footage, shape: ShapeModel, base: BaseTrack, bank: MouthBank) -> AvatarCard:
+        return replace(
+            DRAFT,
+            engine=self.name,
+            version=self.version,
+            opening_range=round(shape.opening_max, 4),
+            base_s=round(len(base.points) / base.fps, 2),
+            bank_frames=len(bank.opening),
+            footage_frames=len(footage.seen),
+            width=footage.width,
+            height=footage.height,
+            fps=footage.fps,
+        )
+
+    def perform(
+        self,
+        model: Path,
+        speech: Speech,
+        *,
+        width: int,
+        height: int,
+        fps: int,
+        progress: Progress = unwatched,
+    ) -> Iterator[av.VideoFrame]:
+        """See `contract.Engine.perform`. Memory does not grow with the length of the speech's picture."""
+        loaded = load_model(model)
+        frame = frame_for(loaded.base.boxes, (loaded.base.width, loaded.base.height), width, height)
+        renderer = Renderer(loaded.reel, loaded.base.points, loaded.base.stable, loaded.shape, loaded.bank, frame)
+        commands = plan(loaded, speech, fps, self.seed)
+        return _draw(renderer, commands, fps, progress)
+
+
+def _draw(renderer: Renderer, commands: list[Command], fps: int, progress: Progress) -> Iterator[av.VideoFrame]:
+    for number, command in enumerate(commands):
+        frame = frame_of(renderer.draw(command))
+        frame.pts, frame.time_base = number, Fraction(1, fps)
+        progress(number / len(commands), "Performing")
+        yield frame
+
+
+def plan(model: AvatarModel, speech: Speech, fps: int, seed: int) -> list[Command]:
+    """What to draw at each frame of a speech: as many frames as cover its sound."""
+    count = max(1, math.ceil(speech.duration_s * fps - 1e-6))
+    track = mouth_track(speech.phones, fps, count)
+    opening = np.where(track.closed, 0.0, np.clip(track.opening, 0, 1))
+    width = np.clip(gaussian_filter1d(track.width, 0.8), -1, 1)
+    base = model.base
+    moments = math.ceil(count * base.fps / fps) + 1
+    path = idle_path(len(base.points), moments, _motion(base), seed)
+    shown = path[(np.arange(count) * base.fps / fps).astype(int)]
+    mouths = pick_mouths(model.bank, opening, width)
+    presence = _presence(speech, fps, count)
+    return [
+        Command(int(b), int(m), float(o), float(w), float(p))
+        for b, m, o, w, p in zip(shown, mouths, opening, width, presence, strict=True)
+    ]
+
+
+def _presence(speech: Speech, fps: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """1 while speaking, easing to 0 in pauses, where the person's own closed mouth shows."""
+    speaking = np.zeros(count)
+    for phone in speech.phones:
+        if phone.symbol != "sil" or phone.end_s - phone.start_s < _SILENCE_S:
+            speaking[max(0, int(phone.start_s * fps) - 2) : math.ceil(phone.end_s * fps) + 2] = 1
+    eased = gaussian_filter1d(speaking, _EASE_FRAMES, mode="nearest")
+    return np.where(speaking > 0, 1.0, np.where(eased < 0.02, 0.0, eased))
+
+
+def _motion(base: BaseTrack) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    steps = np.abs(np.diff(base.stable.mean(axis=1)))
+    return minimum_filter1d(np.concatenate([steps[:1], steps]) if len(steps) else np.zeros(1), 3)
+
+
+def _rate_and_length(clip: Path) -> tuple[int, int]:
+    with open_media(clip) as container:
+        stream = container.streams.video[0]
+        fps = target_rate(stream.average_rate or 25)
+        return fps, int(float(container.duration or 0) / av.time_base * fps)
+
+
+def _learn(footage: Footage) -> ShapeModel:
+    frontal = footage.seen & (np.nan_to_num(footage.yaw, nan=1.0) < _FRONTAL)
+    chosen = footage.canonical[frontal if np.count_nonzero(frontal) >= 25 else footage.seen]
+    return learn_shape(chosen, footage.reference)
+
+
+def _second_pass(
+    clip: Path, footage: Footage, shape: ShapeModel, window: BaseWindow, progress: Progress
+) -> tuple[bytes, MouthBank]:
+    """Read the clip again: the base frames go to the film as they pass, the chosen mouths into the bank."""
+    cutter = MouthCutter(footage, choose_mouths(footage, shape))
+    total = len(footage.seen)
+
+    def passing() -> Iterator[av.VideoFrame]:
+        for number, frame in enumerate(stored_frames(clip, footage.fps)):
+            cutter.take(number, frame)
+            if window.start <= number < window.stop:
+                yield frame
+            progress(0.65 + 0.15 * number / total, "Keeping the mouths")
+
+    with tempfile.TemporaryDirectory(prefix="avow-film-") as folder:
+        film = Path(folder) / "base.mp4"
+        write_reel(film, passing(), footage.fps)
+        return film.read_bytes(), cutter.bank(shape)
+
+
+def _track(footage: Footage, window: BaseWindow) -> BaseTrack:
+    part = slice(window.start, window.stop)
+    return BaseTrack(
+        points=_calmed(footage.points[part]),
+        stable=_calmed(footage.stable[part]),
+        boxes=_filled(footage.boxes[part]),
+        fps=footage.fps,
+        width=footage.width,
+        height=footage.height,
+    )
+
+
+def _calmed(points: Complex) -> Complex:
+    """Take the tremor of the landmarks out without lagging behind the head (Savitzky and Golay 1964)."""
+    whole = _filled(points.real) + 1j * _filled(points.imag)
+    if len(whole) < 5:
+        return whole
+    return np.asarray(savgol_filter(whole.real, 5, 2, axis=0) + 1j * savgol_filter(whole.imag, 5, 2, axis=0))
+
+
+def _filled(
+    values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Rows without a face take those between their neighbours."""
+    filled = values.copy()
+    known = np.flatnonzero(np.isfinite(values[:, 0]))
+    for column in range(values.shape[1]):
+        filled[:, column] = np.interp(np.arange(len(values)), known, values[known, column])
+    return filled
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
