@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from compliance.accounts.models import Organisation, Role, User
 from compliance.accounts.selectors import has_role
@@ -27,7 +28,7 @@ def request_grant(
         ConsentNotGiven: grantee_unfit, brand_unknown, terms_unknown_value.
     """
     if not has_role(requested_by, grantee, Role.PRODUCER, Role.LEGAL):
-        raise NotYours("request_without_role", "Only producers and brand legal ask for consent.")
+        raise NotYours("request_without_role", _("Only producers and brand legal ask for consent."))
     check_scope(grantee, terms)
     return GrantRequest.objects.create(
         principal=principal,
@@ -49,9 +50,9 @@ def refuse_request(*, request: GrantRequest, by: User) -> None:
     """
     locked = GrantRequest.objects.select_for_update().get(pk=request.pk)
     if not selectors.acts_for(by, locked.principal):
-        raise NotYours("request_not_yours", "This proposal was made to somebody else.")
+        raise NotYours("request_not_yours", _("This proposal was made to somebody else."))
     if not locked.open:
-        raise NotInForce("request_answered", "This proposal has been answered already.")
+        raise NotInForce("request_answered", _("This proposal has been answered already."))
     GrantRequest.objects.filter(pk=locked.pk).update(refused_at=timezone.now())
 
 
@@ -75,9 +76,9 @@ def decide_use(*, approval: UseApproval, by: User, approve: bool) -> UseApproval
     """
     locked = UseApproval.objects.select_for_update().get(pk=approval.pk)
     if not selectors.acts_for(by, locked.grant.principal):
-        raise NotYours("use_not_yours", "Only the person whose likeness it is can decide this.")
+        raise NotYours("use_not_yours", _("Only the person whose likeness it is can decide this."))
     if locked.approved is not None:
-        raise NotInForce("use_decided", "You have decided this already.")
+        raise NotInForce("use_decided", _("You have decided this already."))
     locked.approved, locked.decided_by, locked.decided_at = approve, by, timezone.now()
     locked.save()
     return locked

@@ -12,6 +12,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.core import signing
+from django.utils.translation import gettext_lazy as _
 
 from compliance.consent.errors import ConsentNotGiven
 from compliance.consent.terms import GrantTerms
@@ -51,12 +52,12 @@ class Ceremony:
             ceremony = cls(**signing.loads(text, salt=_SALT, max_age=VALID_S))
         except signing.SignatureExpired as error:
             raise ConsentNotGiven(
-                "form_expired", "This form was filled in over an hour ago. Please start again."
+                "form_expired", _("This form was filled in over an hour ago. Please start again.")
             ) from error
         except signing.BadSignature as error:
-            raise ConsentNotGiven("form_altered", "This form was altered. Please start again.") from error
+            raise ConsentNotGiven("form_altered", _("This form was altered. Please start again.")) from error
         if ceremony.by != str(by):
-            raise ConsentNotGiven("form_altered", "Somebody else filled in this form. Please start again.")
+            raise ConsentNotGiven("form_altered", _("Somebody else filled in this form. Please start again."))
         return ceremony
 
     def terms_at(self, now: datetime) -> GrantTerms:

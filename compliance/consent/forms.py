@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils import timezone
@@ -94,7 +94,7 @@ class TermsForm(forms.Form):
         self._choices("territories", vocab.main_territories())
         self._choices("other_territories", vocab.other_territories())
         self._choices("languages", vocab.languages())
-        self._choices("time_zone", [(name, name) for name in sorted(available_timezones())])
+        self._choices("time_zone", [(name, name) for name in _time_zones(self.initial.get("time_zone"))])
 
     def _choices(self, name: str, choices: list[tuple[str, str]]) -> None:
         field = self.fields[name]
@@ -235,6 +235,11 @@ _SAME = (
     "max_hours",
     "training_use",
 )
+
+
+def _time_zones(current: str | None) -> list[str]:
+    """The usual ones, and the one a grant to be changed already has."""
+    return sorted({*vocab.TIME_ZONES, *([current] if current else [])})
 
 
 def _midnight(day: date) -> datetime:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.utils.translation import gettext_lazy as _
 
 from compliance.consent import record
 from compliance.consent.errors import GrantTampered, ReceiptInvalid
@@ -18,9 +19,9 @@ from compliance.keys.purposes import KeyPurpose
 _ENVELOPE_ERRORS = {
     "signature_invalid": (
         "receipt_signature_invalid",
-        "This receipt was altered after it was signed. Ask the person for their copy.",
+        _("This receipt was altered after it was signed. Ask the person for their copy."),
     ),
-    "envelope_malformed": ("receipt_malformed", "This is not a receipt, or it is damaged."),
+    "envelope_malformed": ("receipt_malformed", _("This is not a receipt, or it is damaged.")),
 }
 
 
@@ -48,9 +49,9 @@ def verify_receipt(receipt: Envelope) -> dict[str, Any]:
             raise ReceiptInvalid(*_ENVELOPE_ERRORS[error.code]) from error
         raise
     if payload.get("type") != record.RECEIPT or not isinstance(payload.get("instrument"), dict):
-        raise ReceiptInvalid("receipt_malformed", "This is a signed statement, but not a consent receipt.")
+        raise ReceiptInvalid("receipt_malformed", _("This is a signed statement, but not a consent receipt."))
     if record.digest_of(payload["instrument"]) != payload.get("grant_digest"):
-        raise ReceiptInvalid("receipt_digest_differs", "The receipt's digest is not that of its terms.")
+        raise ReceiptInvalid("receipt_digest_differs", _("The receipt's digest is not that of its terms."))
     return payload
 
 
@@ -58,7 +59,7 @@ def _receipt_key(key_id: str) -> Ed25519PublicKey:
     try:
         key = public_key(KeyPurpose.RECEIPT, key_id)
     except AvowError as error:
-        raise ReceiptInvalid("receipt_key_unknown", "The receipt names a key that is not ours.") from error
+        raise ReceiptInvalid("receipt_key_unknown", _("The receipt names a key that is not ours.")) from error
     assert isinstance(key, Ed25519PublicKey)
     return key
 
@@ -68,7 +69,7 @@ def verify_digest(grant: Grant) -> None:
     if record.digest_of(record.instrument(grant)) != grant.digest:
         raise GrantTampered(
             "grant_terms_altered",
-            "The stored consent differs from what was agreed. Nothing is made under it; call the operator.",
+            _("The stored consent differs from what was agreed. Nothing is made under it; call the operator."),
         )
 
 
@@ -83,4 +84,4 @@ def verify_grant(grant: Grant) -> None:
     if grant.receipt is None:
         return
     if verify_receipt(grant.receipt)["grant_digest"] != grant.digest:
-        raise GrantTampered("grant_receipt_differs", "The receipt kept with this consent belongs to another.")
+        raise GrantTampered("grant_receipt_differs", _("The receipt kept with this consent belongs to another."))

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from compliance.accounts.models import Organisation, OrganisationKind, User
 from compliance.accounts.selectors import is_regulator
@@ -118,17 +119,17 @@ def _given_before(grant_id: UUID | None, principal: User, terms: GrantTerms) -> 
     if earlier is None:
         return None
     if earlier.principal_id != principal.pk or earlier.terms != terms.to_json():
-        raise NotInForce("grant_id_taken", "This form has been used for another consent. Please start again.")
+        raise NotInForce("grant_id_taken", _("This form has been used for another consent. Please start again."))
     return earlier
 
 
 def _check_giver(principal: User, by: User, age_band: AgeBand) -> None:
     if not selectors.acts_for(by, principal):
-        raise NotYours("grant_for_another_person", "Nobody can consent for somebody else. Ask the person to sign in.")
+        raise NotYours("grant_for_another_person", _("Nobody can consent for somebody else. The person has to."))
     if age_band != AgeBand.ADULT and by.pk == principal.pk:
         raise ConsentNotGiven(
             "guardian_needed",
-            "Under 18, a parent or guardian has to consent from an account of their own.",
+            _("Under 18, a parent or guardian has to consent from an account of their own."),
         )
 
 
@@ -136,12 +137,12 @@ def _check_form(terms: GrantTerms, *, separate_consent: bool, notice: Notice, no
     if terms.modalities & BIOMETRIC and not separate_consent:
         raise ConsentNotGiven(
             "separate_consent_missing",
-            "Face, body and voice data need your separate consent. Tick its box, or leave these data out.",
+            _("Face, body and voice data need your separate consent. Tick its box, or leave these data out."),
         )
     if terms.starts_at < now - START_TOLERANCE:
-        raise ConsentNotGiven("start_backdated", "A consent cannot begin in the past. Choose a later start.")
+        raise ConsentNotGiven("start_backdated", _("A consent cannot begin in the past. Choose a later start."))
     if notice.version != notices.latest_version():
-        raise ConsentNotGiven("notice_outdated", "The notice has changed since. Please read the new one.")
+        raise ConsentNotGiven("notice_outdated", _("The notice has changed since. Please read the new one."))
 
 
 def check_scope(grantee: Organisation, terms: GrantTerms) -> None:
@@ -152,23 +153,23 @@ def check_scope(grantee: Organisation, terms: GrantTerms) -> None:
     """
     kinds = (OrganisationKind.BRAND, OrganisationKind.AGENCY)
     if grantee.kind not in kinds:
-        raise ConsentNotGiven("grantee_unfit", "A likeness can be granted to a brand or an agency only.")
+        raise ConsentNotGiven("grantee_unfit", _("A likeness can be granted to a brand or an agency only."))
     named = {brand.id: brand.name for brand in terms.brands}
     known = Organisation.objects.filter(pk__in=named, kind__in=kinds)
     if {str(brand.pk): brand.name for brand in known} != named:
-        raise ConsentNotGiven("brand_unknown", "A brand in this consent is not known under that name.")
+        raise ConsentNotGiven("brand_unknown", _("A brand in this consent is not known under that name."))
     if unknown := vocab.unknown_values(terms):
-        raise ConsentNotGiven("terms_unknown_value", "A choice is not on the list.", values=unknown)
+        raise ConsentNotGiven("terms_unknown_value", _("A choice is not on the list."), values=unknown)
 
 
 def _check_replaceable(old: Grant, *, principal: User, grantee: Organisation, now: datetime) -> None:
     locked = Grant.objects.select_for_update().get(pk=old.pk)
     if locked.principal_id != principal.pk or locked.grantee_id != grantee.pk:
-        raise NotYours("grant_not_yours", "Only your own consent to the same organisation can be changed.")
+        raise NotYours("grant_not_yours", _("Only your own consent to the same organisation can be changed."))
     if Grant.objects.filter(supersedes=locked).exists():
-        raise NotInForce("grant_replaced", "This consent has been replaced already. Change the newest one.")
+        raise NotInForce("grant_replaced", _("This consent has been replaced already. Change the newest one."))
     if selectors.state_of(locked, now) not in IN_FORCE:
-        raise NotInForce("grant_ended", "This consent has ended. Give a new one instead.")
+        raise NotInForce("grant_ended", _("This consent has ended. Give a new one instead."))
 
 
 def _insert_grant(*, terms: GrantTerms, notice: Notice, now: datetime, **fields: Any) -> Grant:
@@ -189,9 +190,9 @@ def _insert_grant(*, terms: GrantTerms, notice: Notice, now: datetime, **fields:
 def _answer(request: GrantRequest, grant: Grant) -> None:
     locked = GrantRequest.objects.select_for_update().get(pk=request.pk)
     if locked.principal_id != grant.principal_id or locked.grantee_id != grant.grantee_id:
-        raise NotYours("request_not_yours", "This proposal was made to somebody else.")
+        raise NotYours("request_not_yours", _("This proposal was made to somebody else."))
     if not locked.open:
-        raise NotInForce("request_answered", "This proposal has been answered already.")
+        raise NotInForce("request_answered", _("This proposal has been answered already."))
     _add_event(grant, State.REQUESTED, at=locked.requested_at, entity=locked.requested_by, method=grant.method)
     GrantRequest.objects.filter(pk=locked.pk).update(grant=grant)
 
@@ -291,7 +292,7 @@ def withdraw_grant(*, grant: Grant, by: User, reason: str = "", method: Method =
     head = Grant.objects.select_for_update().get(pk=selectors.head_of(grant).pk)
     own = selectors.acts_for(by, head.principal)
     if not own and not is_regulator(by):
-        raise NotYours("withdrawal_not_yours", "Only the person who gave this consent can withdraw it.")
+        raise NotYours("withdrawal_not_yours", _("Only the person who gave this consent can withdraw it."))
     return _end(
         head,
         State.WITHDRAWN if own else State.INVALIDATED,
@@ -349,7 +350,7 @@ def record_usage(*, grant: Grant, release_id: UUID, seconds: float, markets: Seq
         )
     limit_h = GrantTerms.from_json(head.terms).max_hours
     if limit_h is not None and selectors.used_seconds(head) > limit_h * 3600:
-        raise UsageExceeded("hours_exhausted", "With this release more hours would be used than were granted.")
+        raise UsageExceeded("hours_exhausted", _("With this release more hours would be used than were granted."))
 
 
 @transaction.atomic
@@ -360,7 +361,7 @@ def register_guardian(*, ward: User, guardian: User, document_sha256: str, recor
         NotYours: guardian_by_operator.
     """
     if not recorded_by.is_staff or recorded_by.pk in (ward.pk, guardian.pk):
-        raise NotYours("guardian_by_operator", "Only the operator's staff can register a guardian.")
+        raise NotYours("guardian_by_operator", _("Only the operator's staff can register a guardian."))
     return Guardianship.objects.create(
         ward=ward, guardian=guardian, document_sha256=document_sha256, recorded_by=recorded_by
     )
