@@ -68,9 +68,7 @@ def audit_log(*, keys: Sequence[VerifierKey], kept: Iterable[str] = ()) -> Audit
     audit.open_kept_heads(kept)
     audit.check_entries()
     audit.check_end()
-    return AuditReport(
-        audit.tree.size, audit.tree.root(), audit.stored_heads, tuple(audit.findings[:MAX_FINDINGS])
-    )
+    return AuditReport(audit.tree.size, audit.tree.root(), audit.stored_heads, tuple(audit.findings[:MAX_FINDINGS]))
 
 
 @dataclass(slots=True)
@@ -137,13 +135,9 @@ class _Audit:
     def _check_entry(self, entry: LogEntry) -> None:
         leaf = bytes(entry.leaf)
         if merkle.leaf_hash(leaf) != bytes(entry.leaf_hash):
-            self.find(
-                "entry_edited", f"entry {entry.index}", _("These bytes are not the ones that were logged.")
-            )
+            self.find("entry_edited", f"entry {entry.index}", _("These bytes are not the ones that were logged."))
         if _columns(entry) != _said(leaf):
-            self.find(
-                "columns_edited", f"entry {entry.index}", _("The columns contradict the entry's bytes.")
-            )
+            self.find("columns_edited", f"entry {entry.index}", _("The columns contradict the entry's bytes."))
 
     def _grow(self, value: bytes, stored: Mapping[int, bytes]) -> None:
         """Append a stored leaf hash, going on with the *stored* inner nodes after comparing each."""
@@ -157,9 +151,7 @@ class _Audit:
             if node.position not in stored:
                 self.find("node_missing", where, _("A stored node of the tree is gone."))
             elif value != computed:
-                self.find(
-                    "entries_changed", where, _("Edited, exchanged or reordered after they were logged.")
-                )
+                self.find("entries_changed", where, _("Edited, exchanged or reordered after they were logged."))
         self.tree.hashes.append(value)
 
     def _check_heads(self) -> None:
@@ -167,9 +159,7 @@ class _Audit:
         for head in heads:
             if head.root != root:
                 where = _entries(self.sound_size, head.size - 1)
-                self.find(
-                    "head_mismatch", where, _("A signed head says that other entries were logged here.")
-                )
+                self.find("head_mismatch", where, _("A signed head says that other entries were logged here."))
         if heads and all(head.root == root for head in heads):
             self.sound_size = self.tree.size
 
@@ -177,9 +167,7 @@ class _Audit:
         unsigned = LogEntry.objects.filter(index__gte=self.signed_size)
         newer_head = Checkpoint.objects.filter(size__gt=self.signed_size)
         if unsigned.exclude(Exists(newer_head)).exists():
-            self.find(
-                "entries_unsigned", f"entry {self.signed_size}", _("There are entries that no head covers.")
-            )
+            self.find("entries_unsigned", f"entry {self.signed_size}", _("There are entries that no head covers."))
         for size in sorted(size for size in self.heads if size > self.signed_size):
             self.find("log_cut_off", f"checkpoint {size}", _("A kept head covers entries that are gone."))
 

@@ -232,16 +232,12 @@ def root_of(leaves: Iterable[bytes]) -> bytes:
 
 def _require_index(index: int, size: int) -> None:
     if not 0 <= index < size <= MAX_SIZE:
-        raise ProofInvalid(
-            "index_outside_tree", "The entry number lies outside the tree.", index=index, size=size
-        )
+        raise ProofInvalid("index_outside_tree", "The entry number lies outside the tree.", index=index, size=size)
 
 
 def _require_order(old: int, new: int) -> None:
     if not 0 <= old <= new <= MAX_SIZE:
-        raise ProofInvalid(
-            "sizes_not_ordered", "The older tree is larger than the newer one.", old=old, new=new
-        )
+        raise ProofInvalid("sizes_not_ordered", "The older tree is larger than the newer one.", old=old, new=new)
 
 
 def _require_hashes(hashes: Iterable[bytes]) -> None:

@@ -128,9 +128,7 @@ def sign_note(text: str, key: VerifierKey, sign: Callable[[bytes], bytes]) -> st
     The signature is verified before it is given out, so a key store that answers with another key is caught.
     """
     if not text.endswith("\n") or any(c < " " and c != "\n" for c in text):
-        raise NoteMalformed(
-            "note_text_malformed", "A note's text ends in a newline, without control characters."
-        )
+        raise NoteMalformed("note_text_malformed", "A note's text ends in a newline, without control characters.")
     signature = NoteSignature(key.name, key.key_id, sign(text.encode()))
     key.verify(text, signature)
     return Note(text, (signature,)).to_text()

@@ -13,16 +13,30 @@ from compliance.ledger.errors import NotInLog
 from compliance.ledger.events import Event
 from compliance.ledger.models import Checkpoint, CommitmentSalt, LogEntry, OutboxEntry
 from compliance.ledger.services import ACTOR, open_commitment
+from compliance.ledger.signing import log_keys
 from compliance.ledger.tlog_proof import TlogProof
 
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """Two signed heads and the proof that the newer log contains the older one, unchanged."""
+    """An older signed head and the hashes that prove that a newer log contains that log unchanged."""
 
     old: str
-    new: str
     hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvidence:
+    """Entries (leaf in each proof's ``extra``) proven under one signed ``checkpoint``, and the keys to check it.
+
+    ``since`` proves that the log did not change between the head that first held the oldest of ``proofs``
+    and ``checkpoint``; None when they are the same head.
+    """
+
+    checkpoint: str
+    proofs: tuple[TlogProof, ...]
+    since: Consistency | None
+    vkeys: tuple[str, ...]
 
 
 def entry_for(*, event: Event, subject_id: UUID) -> LogEntry | None:
@@ -91,9 +105,26 @@ def proof_text(index: int) -> str:
     return proof(index).to_text()
 
 
-def consistency_between(old: Checkpoint, new: Checkpoint) -> Consistency:
-    """Proof that ``new`` extends ``old``; raises NotInLog (``size_not_in_log``)."""
-    return Consistency(old.note, new.note, tuple(consistency(old.size, new.size)))
+def evidence(indices: Sequence[int]) -> LogEvidence:
+    """Everything a bundle needs to prove the entries ``indices`` to a stranger, in log order.
+
+    Raises NotInLog (``log_empty``, ``entry_not_in_log``); an empty ``indices`` proves the newest head only.
+    """
+    newest = _newest()
+    wanted = sorted(set(indices))
+    leaves = dict(LogEntry.objects.filter(index__in=wanted).values_list("index", "leaf"))
+    if lost := set(wanted) - set(leaves):
+        raise NotInLog("entry_not_in_log", _("The log has no entry with this number yet."), index=min(lost))
+    hashes = tree.inclusion_proofs(wanted, newest.size)
+    proofs = (TlogProof(i, tuple(hashes[i]), newest.note, bytes(leaves[i])) for i in wanted)
+    since = _since(checkpoint_holding(wanted[0]), newest) if wanted else None
+    return LogEvidence(newest.note, tuple(proofs), since, tuple(key.to_vkey() for key in log_keys()))
+
+
+def _since(old: Checkpoint, new: Checkpoint) -> Consistency | None:
+    if old.size == new.size:
+        return None
+    return Consistency(old.note, tuple(tree.consistency_proof(old.size, new.size)))
 
 
 def checkpoint_holding(index: int) -> Checkpoint:

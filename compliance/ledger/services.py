@@ -132,9 +132,7 @@ def open_commitment(*, index: int, name: str, value: str) -> Opening:
         raise NotInLog("commitment_not_in_entry", _("The entry commits to nothing of this name."), name=name)
     kept = CommitmentSalt.objects.filter(entry_id=entry.entry_id, name=name).first()
     if kept is None:
-        raise CommitmentErased(
-            "commitment_erased", _("This was erased on request; nobody can open it any more.")
-        )
+        raise CommitmentErased("commitment_erased", _("This was erased on request; nobody can open it any more."))
     opening = Opening(index=index, name=name, salt=bytes(kept.salt), value=value)
     if commit(opening.salt, value) != commitments[name]:
         raise CommitmentMismatch("commitment_mismatch", _("This is not the value that was committed to."))

@@ -41,7 +41,5 @@ def log_keys() -> tuple[VerifierKey, ...]:
 def _verifier(key_id: str) -> VerifierKey:
     key = open_custody().public_key(KeyPurpose.CHECKPOINT, key_id)
     if not isinstance(key, Ed25519PublicKey):
-        raise SignatureInvalid(
-            "log_key_wrong_kind", "The log's key is not an Ed25519 key. Restore the key store."
-        )
+        raise SignatureInvalid("log_key_wrong_kind", "The log's key is not an Ed25519 key. Restore the key store.")
     return VerifierKey(settings.AVOW_LOG_ORIGIN, key.public_bytes_raw())

@@ -61,7 +61,5 @@ class TlogProof:
         Raises NoteMalformed, SignatureInvalid or ProofInvalid.
         """
         head = open_checkpoint(self.checkpoint, keys)
-        verify_inclusion(
-            leaf=leaf_hash(leaf), index=self.index, size=head.size, proof=self.hashes, root=head.root
-        )
+        verify_inclusion(leaf=leaf_hash(leaf), index=self.index, size=head.size, proof=self.hashes, root=head.root)
         return head

@@ -28,13 +28,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
-        sequence = commands.add_parser(
-            "sequence", help="number waiting entries until stopped (role: sequencer)"
-        )
+        sequence = commands.add_parser("sequence", help="number waiting entries until stopped (role: sequencer)")
         sequence.add_argument("--once", action="store_true", help="empty the outbox, then stop")
-        sequence.add_argument(
-            "--interval", type=float, default=0.5, help="seconds between looks at an empty outbox"
-        )
+        sequence.add_argument("--interval", type=float, default=0.5, help="seconds between looks at an empty outbox")
         sequence.add_argument("--limit", type=int, default=DEFAULT_LIMIT, help="most entries per transaction")
         verify = commands.add_parser("verify", help="audit the whole log; exit code 1 when anything is wrong")
         verify.add_argument(
@@ -64,9 +60,7 @@ class Command(BaseCommand):
 
     def _sequence(self, *, once: bool, interval: float, limit: int, **_options: Any) -> None:
         if gone := guards.missing(connection):
-            raise CommandError(
-                _("The database lost the triggers that protect the log: %s") % ", ".join(sorted(gone))
-            )
+            raise CommandError(_("The database lost the triggers that protect the log: %s") % ", ".join(sorted(gone)))
         stop = threading.Event()
         if not once:
             for number in (signal.SIGTERM, signal.SIGINT):
