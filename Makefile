@@ -46,11 +46,12 @@ test: $(STAMP) locale ## lint, types and tests on SQLite, then on PostgreSQL and
 	@bash scripts/test.sh $(ARGS)
 
 .PHONY: lint
+lint: export AVOW_SECRET_KEY = lint
 lint: $(STAMP) ## ruff, mypy, import rules, migrations
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy avatars compliance watermark
 	$(VENV)/bin/lint-imports
-	AVOW_SECRET_KEY=lint $(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py makemigrations --check --dry-run
 
 .PHONY: bench
 bench: $(STAMP) ## speed and memory as ratios, with their limits

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-
-_VAR = tempfile.mkdtemp(prefix="avow-test-")
-os.environ.setdefault("AVOW_VAR_DIR", _VAR)
-os.environ.setdefault("AVOW_SECRET_KEY", "only-for-tests")
-os.environ.setdefault("BROKER_URL", "memory://")
-os.environ.setdefault("AVOW_EMAIL_BACKEND", "django.core.mail.backends.locmem.EmailBackend")
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "compliance.settings")
 
 SHARED_MEDIA = Path(__file__).resolve().parent.parent / "shared" / "media"
 
@@ -30,11 +21,18 @@ def shared_media() -> Path:
 
 @pytest.fixture(scope="session")
 def _keystore_dirs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    from compliance.keys.custody import FileCustody
+    from compliance.keys.keystore import KeyStore
+    from compliance.keys.purposes import ProcessRole
     from compliance.keys.services import initialise
+    from compliance.provenance.ca import ensure_development_ca
+    from compliance.provenance.pki import Pki
 
     root = tmp_path_factory.mktemp("keystore")
     keys, secrets = root / "keys", root / "secrets"
     initialise(keys_dir=keys, secrets_dir=secrets)
+    custody = FileCustody(ProcessRole.SETUP, KeyStore(keys), secrets / "setup.secret")
+    ensure_development_ca(custody=custody, pki=Pki(keys / "pki"))
     return keys, secrets
 
 
@@ -76,7 +74,8 @@ def run_jobs(as_role: Callable[[str], AbstractContextManager[None]]) -> Callable
         from compliance.jobs.services import run
 
         count = 0
-        while job := Job.objects.filter(state=JobState.QUEUED, not_before__isnull=True).first():
+        due = Job.objects.filter(state=JobState.QUEUED, not_before__isnull=True, queue__in=QUEUE_ROLES)
+        while job := due.first():
             with as_role(QUEUE_ROLES[job.queue]):
                 run(job.id)
             count += 1

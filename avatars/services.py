@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID, uuid4
@@ -13,40 +12,26 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from avatars.capture.report import CaptureReport
-from avatars.engine import ConsentEvidence, default_engine
-from avatars.errors import AvatarNotReady, FootageRefused, ScriptRefused
-from avatars.media import Encoding
+from avatars.errors import AvatarNotReady, ScriptRefused
 from avatars.models import Avatar, AvatarState, Script
-from avatars.rendering import Disclosure, render
-from avatars.speech import Voice, estimate_duration_s, speak
+from avatars.speech import estimate_duration_s
 from avatars.speech.errors import SpeechError
 from compliance import storage
 from compliance.accounts.models import Organisation, User
 from compliance.consent.models import Grant
 from compliance.consent.rules import permits_build
-from compliance.consent.selectors import effective_grant, lineage_ids
-from compliance.disclosure.labels import LabelSpec
+from compliance.consent.selectors import effective_grant
 from compliance.errors import BadInput, Refused
-from compliance.jobs.context import JobContext
 from compliance.jobs.services import enqueue
-from compliance.keys.custody import public_key
-from compliance.keys.purposes import KeyPurpose
 from compliance.ledger.events import Event
 from compliance.ledger.services import record
 from compliance.release.models import Take
-from compliance.release.permits import PermitClaims, verify_permit
-from compliance.release.selectors import live_permit
 from compliance.release.services import (
     AvatarUse,
     Campaign,
     ScriptUse,
-    digest_of,
     order_take,
-    submit_rendering,
 )
-from compliance.sandbox import Limits, run_sandboxed
-from watermark import MarkPattern
 
 # What the built-in engine copies of a person; a voice is copied only by engines that say so.
 MODALITIES = ("face", "voice")
@@ -75,7 +60,7 @@ def start_avatar(
     if upload_size > settings.AVOW_MAX_UPLOAD_MB * 1024 * 1024:
         text = _("The file is larger than %(limit)d MB. Please upload a shorter or smaller clip.")
         raise BadInput("footage_too_large", text % {"limit": settings.AVOW_MAX_UPLOAD_MB})
-    _require_consent_to_build(grant)
+    require_consent_to_build(grant)
     avatar_id = uuid4()
     with tempfile.NamedTemporaryFile(prefix="upload-") as copy:
         for chunk in iter(lambda: upload.read(storage.CHUNK), b""):
@@ -110,7 +95,8 @@ def _display_name(name: str) -> str:
     return "".join(character for character in last if character.isprintable())[:200] or "clip"
 
 
-def _require_consent_to_build(grant: Grant) -> None:
+def require_consent_to_build(grant: Grant) -> None:
+    """Raise Refused (consent_denies_build) with every reason the grant has against making a model."""
     now = timezone.now()
     decision = permits_build(effective_grant(grant, now=now), MODALITIES, now)
     if not decision:
@@ -119,88 +105,6 @@ def _require_consent_to_build(grant: Grant) -> None:
             " ".join(reason.text for reason in decision.reasons),
             reasons=[reason.code for reason in decision.reasons],
         )
-
-
-def build_avatar(context: JobContext, *, avatar_id: UUID) -> dict[str, Any]:
-    """Check the clip in the sandbox, then make the model. Repeats safely; refused footage is deleted.
-
-    Raises:
-        FootageRefused: the clip cannot be used; the findings are stored with the avatar.
-    """
-    avatar = Avatar.objects.select_related("grant").get(pk=avatar_id)
-    if avatar.state != AvatarState.BUILDING:
-        return {"state": avatar.state}
-    _require_consent_to_build(avatar.grant)
-    with storage.local_copy(avatar.footage) as clip, tempfile.TemporaryDirectory(prefix="avatar-") as folder:
-        try:
-            report = _check_footage(context, clip)
-        except BadInput as error:
-            _refuse_footage(context, avatar, [{"code": error.code, "text": error.text, "severity": "error"}], {})
-            raise
-        if not report.ok:
-            findings = [finding.to_json() for finding in report.findings]
-            _refuse_footage(context, avatar, findings, report.facts)
-            worst = next(f for f in report.findings if f.severity == "error")
-            raise FootageRefused(worst.code, worst.text, findings=findings)
-        package = Path(folder) / "model"
-        evidence = ConsentEvidence(str(avatar.grant_id), avatar.grant.digest, MODALITIES)
-        card = default_engine().build(clip, evidence, package, _staged(context, 0.4, 1.0))
-        return _keep_model(context, avatar, report, package, card)
-
-
-def _check_footage(context: JobContext, clip: Path) -> CaptureReport:
-    result = run_sandboxed(
-        "avatars.capture",
-        str(clip),
-        limits=Limits(memory_mb=settings.AVOW_SANDBOX_MEMORY_MB, cpu_s=900, wall_s=900),
-        progress=lambda line: context.progress(0.4 * float(line["progress"]), _("Checking the footage")),
-    )
-    return CaptureReport.from_json(result)
-
-
-def _staged(context: JobContext, start: float, end: float) -> Callable[[float, str], None]:
-    """Progress of one stage as progress of the whole job."""
-    return lambda fraction, step: context.progress(start + (end - start) * fraction, step)
-
-
-def _refuse_footage(context: JobContext, avatar: Avatar, findings: list[Any], facts: dict[str, Any]) -> None:
-    """Footage that cannot be used is not kept: it is a person's face without a purpose."""
-    with transaction.atomic():
-        context.confirm()
-        Avatar.objects.filter(pk=avatar.pk).update(
-            state=AvatarState.FAILED, findings=findings, facts=facts, footage=""
-        )
-    storage.delete(avatar.footage)
-
-
-def _keep_model(
-    context: JobContext, avatar: Avatar, report: CaptureReport, package: Path, card: Any
-) -> dict[str, Any]:
-    """A withdrawal that comes while the model is being made wins: what was made is deleted again."""
-    digest = storage.sha256_file(package)
-    name = storage.save_file(f"models/{avatar.id}", package)
-    try:
-        with transaction.atomic():
-            context.confirm()
-            _require_consent_to_build(avatar.grant)
-            locked = Avatar.objects.select_for_update().get(pk=avatar.pk, state=AvatarState.BUILDING)
-            locked.findings = [finding.to_json() for finding in report.findings]
-            locked.facts, locked.card = report.facts, card.to_json()
-            locked.engine = f"{card.engine} {card.version}"
-            locked.model, locked.digest = name, digest
-            locked.state, locked.ready_at = AvatarState.READY, timezone.now()
-            locked.save()
-            record(
-                event=Event.AVATARS_AVATAR_BUILT,
-                subject_id=avatar.id,
-                organisation_id=avatar.organisation_id,
-                actor_id=None,
-                data={"model": digest, "footage": avatar.footage_sha256, "grant": avatar.grant.digest},
-            )
-    except Exception:
-        storage.delete(name)
-        raise
-    return {"state": AvatarState.READY, "digest": digest}
 
 
 # --- scripts ---
@@ -267,62 +171,6 @@ def _avatar_content(avatar: Avatar) -> dict[str, Any]:
         "grant": str(avatar.grant_id),
         "card": avatar.card,
     }
-
-
-def perform_take(context: JobContext, *, take_id: UUID) -> dict[str, Any]:
-    """Perform a permitted take and hand the encoded file to the gate. Without a permit nothing is made."""
-    take = Take.objects.select_related("grant").get(pk=take_id)
-    permit = live_permit(take, timezone.now())
-    if permit is None:
-        return {"state": take.state}
-    claims = verify_permit(
-        permit.envelope,
-        now=timezone.now(),
-        key_for=lambda key_id: public_key(KeyPurpose.PERMIT, key_id),
-    )
-    avatar, script = _permitted_parts(claims)
-    pattern = MarkPattern.from_bytes(storage.read_bytes(permit.pattern))
-    label = LabelSpec.from_dict(claims.label) if claims.label else None
-    context.progress(0.02, _("Speaking the script"))
-    speech = speak(script.text, script.language, Voice())
-    with storage.local_copy(avatar.model) as model, tempfile.TemporaryDirectory(prefix="take-") as folder:
-        out = Path(folder) / "take.mp4"
-        render(
-            default_engine().perform(model, speech, width=claims.width, height=claims.height, fps=claims.fps),
-            speech,
-            Disclosure(label, pattern),
-            out,
-            fps=claims.fps,
-            encoding=encoding_from_settings(),
-            progress=lambda share: context.progress(0.05 + 0.9 * share, _("Performing, labelling and marking")),
-        )
-        with transaction.atomic():
-            context.confirm()
-            submit_rendering(take_id=take.id, path=out, fence=context.fence)
-    return {"rendered_s": round(speech.duration_s, 3)}
-
-
-def encoding_from_settings() -> Encoding:
-    """The operator's choice of encoder."""
-    return Encoding(
-        codec=settings.AVOW_VIDEO_ENCODER, preset=settings.AVOW_VIDEO_PRESET, crf=settings.AVOW_VIDEO_CRF
-    )
-
-
-def _permitted_parts(claims: PermitClaims) -> tuple[Avatar, Script]:
-    """The avatar and the script the permit names, byte for byte.
-
-    Raises:
-        Refused: permit_avatar_differs, permit_script_differs.
-    """
-    avatar = Avatar.objects.get(pk=claims.avatar_id)
-    grants = lineage_ids(Grant.objects.get(pk=claims.grant_id))
-    if not avatar.ready or avatar.digest != claims.avatar_digest or avatar.grant_id not in grants:
-        raise Refused("permit_avatar_differs", _("The avatar is no longer the one the permit names."))
-    script = Script.objects.get(pk=claims.script_id)
-    if digest_of(script.content()) != claims.script_digest:
-        raise Refused("permit_script_differs", _("The script is not the one the permit names."))
-    return avatar, script
 
 
 # --- what a withdrawal reaches ---

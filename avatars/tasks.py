@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from avatars.services import build_avatar, perform_take
+from avatars.making import build_avatar, perform_take
 from compliance.jobs.context import JobContext
 
 

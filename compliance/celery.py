@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from celery import Celery
-from kombu import Exchange, Queue
+from kombu.entity import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "compliance.settings")
 

@@ -169,11 +169,12 @@ def _limit(limits: Limits) -> None:
     mebi = 1 << 20
     for kind, value in (
         (resource.RLIMIT_AS, limits.memory_mb * mebi),
-        (resource.RLIMIT_CPU, limits.cpu_s),
         (resource.RLIMIT_FSIZE, limits.file_mb * mebi),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(kind, (value, value))
+    # One second between the two, so that the process dies of SIGXCPU, which tells the parent why.
+    resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_s, limits.cpu_s + 1))
 
 
 def _statement(code: int, jump_true: int, jump_false: int, value: int) -> bytes:

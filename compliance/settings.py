@@ -27,7 +27,7 @@ if AVOW_ROLE not in ROLES:
 def _secret_key() -> str:
     """From AVOW_SECRET_KEY or the file `make setup` wrote; never a built-in value."""
     if value := env.str("AVOW_SECRET_KEY", default=""):
-        return value
+        return str(value)
     path = VAR_DIR / "secrets" / "django.secret"
     if not path.exists():
         raise ImproperlyConfigured(

@@ -75,4 +75,4 @@ def save_bytes(name: str, content: bytes) -> str:
 def read_bytes(name: str) -> bytes:
     """The whole object; for small ones."""
     with private().open(name, "rb") as source:
-        return source.read()
+        return bytes(source.read())

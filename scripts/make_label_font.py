@@ -57,6 +57,13 @@ def subset(font: TTFont, characters: str) -> None:
     subsetter.subset(font)
 
 
+def narrow_middle_dot(font: TTFont) -> None:
+    """Draw U+00B7 half an em wide: the Chinese font's own fills a whole em and tears a label apart."""
+    for table in font["cmap"].tables:
+        if 0xB7 in table.cmap and 0xFF65 in table.cmap:
+            table.cmap[0xB7] = table.cmap[0xFF65]
+
+
 def rename(font: TTFont) -> None:
     """A modified version goes by a name of its own (OFL 1.1, condition 3); copyright and licence entries
     stay.
@@ -99,6 +106,7 @@ def main() -> None:
     if missing:
         raise SystemExit(f"{source} lacks {' '.join(missing)}")
     described = metrics(font) | {"source": FAMILY, "version": font["name"].getDebugName(5)}
+    narrow_middle_dot(font)
     subset(font, characters)
     rename(font)
     target = FONTS / "avow-label.otf"

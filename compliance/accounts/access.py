@@ -53,7 +53,7 @@ def login_needed(view: View[P]) -> View[P]:
     """Send a nameless visitor to the sign-in page and back."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         return _needs_login(request) or view(request, *args, **kwargs)
 
     return guarded
@@ -67,7 +67,7 @@ def role_required(*roles: Role) -> Callable[[View[P]], View[P]]:
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if (redirect := _needs_login(request)) is not None:
                 return redirect
             if not _holds(request, roles):

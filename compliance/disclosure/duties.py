@@ -106,9 +106,7 @@ def _combine(first: Duty, second: Duty, conflicts: list[str]) -> Duty:
             parameters[name] = KINDS[first.kind].parameters[name].merge(parameters[name], value)
         except Conflict as conflict:
             conflicts.append(f"{first.kind}.{name}: {conflict} ({', '.join(second.rule_ids)})")
-    return Duty(
-        first.kind, parameters, _union(first.rule_ids, second.rule_ids), _union(first.markets, second.markets)
-    )
+    return Duty(first.kind, parameters, _union(first.rule_ids, second.rule_ids), _union(first.markets, second.markets))
 
 
 def _union(first: Iterable[Any], second: Iterable[Any]) -> Any:

@@ -41,9 +41,7 @@ class FactsInvalid(BadInput):
     """The facts are not JSON values at all (a wrong or missing single fact is 'unknown', not an error)."""
 
     def __init__(self, problem: str) -> None:
-        super().__init__(
-            "facts_invalid", format_lazy(_("The facts cannot be read: {problem}"), problem=problem)
-        )
+        super().__init__("facts_invalid", format_lazy(_("The facts cannot be read: {problem}"), problem=problem))
 
 
 class ReplayMismatch(VerificationFailed):

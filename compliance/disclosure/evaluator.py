@@ -108,9 +108,7 @@ def _select_packs(facts: Facts, packs: Sequence[RulePack]) -> tuple[list[RulePac
         and (not pack.is_draft or pack.id in drafts)
     ]
     covered = {pack.jurisdiction for pack in asked if not pack.is_draft}
-    return asked, [
-        _no_pack(market) for market in dict.fromkeys(markets) if market not in covered - {EVERYWHERE}
-    ]
+    return asked, [_no_pack(market) for market in dict.fromkeys(markets) if market not in covered - {EVERYWHERE}]
 
 
 def _rules_on(pack: RulePack, day: date) -> Iterable[Rule]:

@@ -136,9 +136,7 @@ def parse_expression(node: Any, path: str) -> Expression:
 
 
 def _stated_path(operand: Any, here: str) -> str:
-    if not isinstance(operand, str) or not any(
-        p == operand or p.startswith(f"{operand}.") for p in VOCABULARY
-    ):
+    if not isinstance(operand, str) or not any(p == operand or p.startswith(f"{operand}.") for p in VOCABULARY):
         raise PackInvalid(here, f"{operand!r} is neither a fact nor a group of facts")
     return operand
 
@@ -166,9 +164,7 @@ def _parse_test(name: str, operand: Any, here: str) -> Test:
 def _check_choices(name: str, literal: Any, choices: frozenset[str], here: str) -> None:
     wanted = literal if name == "in" else (literal,)
     if choices and name in ("eq", "in") and not set(wanted) <= choices:
-        raise PackInvalid(
-            f"{here}[1]", f"{sorted(set(wanted) - choices)} can never be the value of this fact"
-        )
+        raise PackInvalid(f"{here}[1]", f"{sorted(set(wanted) - choices)} can never be the value of this fact")
 
 
 def _scalar(value: Any) -> Any:

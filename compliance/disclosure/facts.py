@@ -83,9 +83,7 @@ VOCABULARY: Mapping[str, Fact] = MappingProxyType(
         "actual_knowledge": _flag("the producer knows that the performer is synthetic"),
         "uploader_declared": _flag("the uploader declared the item as AI-generated"),
         "provider_code": _text("27-character code of the generation provider"),
-        "system_placed_on_market": Fact(
-            FactType.DATE, "day the generating system was first placed on the market"
-        ),
+        "system_placed_on_market": Fact(FactType.DATE, "day the generating system was first placed on the market"),
         "frame.width": _number("picture width, px"),
         "frame.height": _number("picture height, px"),
         "frame.short_side": _number("derived: the smaller of width and height, px"),
@@ -127,9 +125,7 @@ class Facts:
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self._raw = raw
         self._values = {
-            path: value
-            for path, fact in VOCABULARY.items()
-            if (value := _read(fact, _dig(raw, path))) is not None
+            path: value for path, fact in VOCABULARY.items() if (value := _read(fact, _dig(raw, path))) is not None
         }
         self._derive()
 

@@ -23,6 +23,7 @@ Mode = Literal["start", "continuous"]
 
 DEFAULT_REGION: Region = "top-left"
 REGIONS: tuple[Region, ...] = ("top-left", "top-right")
+SECONDARY_RATIO = 0.8
 MIN_START_S = 2.0  # the floor of GB 45438-2025, 5.4 g, also where a market names no number
 
 
@@ -45,14 +46,23 @@ class LabelSpec:
     min_contrast: float
     margin_ratio: float
     dominant: str
+    secondary_ratio: float
     rule_ids: tuple[str, ...]
     accessible_text: str
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
-        return {
-            key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
-        }
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    def runs(self, line: str) -> tuple[tuple[str, float], ...]:
+        """The line in parts of one size each, as (text, share of the font size).
+
+        A dominant word that opens a line stays at full size; what follows it is set smaller.
+        """
+        word, space, rest = line.partition(" ")
+        if not self.dominant or word != self.dominant or not rest:
+            return ((line, 1.0),)
+        return ((word + space, 1.0), (rest, self.secondary_ratio))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> LabelSpec:
@@ -63,7 +73,7 @@ class LabelSpec:
 def min_glyph_px(ratio: float, width: int, height: int) -> int:
     """Least whole number of pixels that is at least `ratio` of the short side, computed exactly.
 
-    In binary floating point 0.05 * 1100 is a little more than 55 and would give 56.
+    In binary floating point 0.07 * 100 is a little more than 7 and would give 8.
     """
     return ceil(Fraction(str(ratio)) * min(width, height))
 
@@ -103,6 +113,7 @@ def compose_label(
         min_contrast=float(wanted.get("min_contrast", 4.5)),
         margin_ratio=float(wanted.get("safe_area_ratio", 0.03)),
         dominant=wanted.get("dominant_element", ""),
+        secondary_ratio=SECONDARY_RATIO,
         rule_ids=duty.rule_ids,
         accessible_text="; ".join(lines),
     )

@@ -189,9 +189,7 @@ def _check_rule(rule: Rule, path: str) -> None:
     if rule.require is None and rule.duty_kind is None:
         raise PackInvalid(path, "a rule imposes a duty, requires something, or both")
     if rule.duty_kind and KINDS[rule.duty_kind].in_artefact and rule.require is None:
-        raise PackInvalid(
-            path, f"a duty of kind {rule.duty_kind} shows in the artefact and needs a requirement"
-        )
+        raise PackInvalid(path, f"a duty of kind {rule.duty_kind} shows in the artefact and needs a requirement")
     if rule.otherwise and rule.confidence not in MAY_STOP and rule.otherwise.effect is not Effect.WARN:
         raise PackInvalid(f"{path}.otherwise.effect", f"a rule of confidence {rule.confidence} may only warn")
 

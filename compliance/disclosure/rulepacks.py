@@ -127,9 +127,7 @@ class Rule:
 
     def in_force(self, day: date) -> bool:
         """Whether the rule binds on that day (`valid_to` is the first day it no longer does)."""
-        return (self.valid_from is None or self.valid_from <= day) and (
-            self.valid_to is None or day < self.valid_to
-        )
+        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day < self.valid_to)
 
 
 @dataclass(frozen=True, slots=True)

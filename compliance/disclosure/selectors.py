@@ -70,11 +70,16 @@ def _plain(name: str, value: Any, chinese: bool) -> str:
         return _MODES[value][1 if chinese else 0]
     if name == "texts":
         return " / ".join(dict.fromkeys(text["wordings"][0] for text in value))
-    if isinstance(value, list):
-        return ("、" if chinese else ", ").join(value)
-    if isinstance(value, float):
-        return f"{value:g}" if value >= 1 else f"{100 * value:g}"
-    return str(value).replace("_", " ")
+    if name in _PERCENT:
+        return f"{100 * value:g}"
+    if isinstance(value, int | float):
+        return f"{value:g}"
+    words = [_WORDS.get(word, word) if chinese else word.replace("_", " ") for word in _as_list(value)]
+    return ("、" if chinese else ", ").join(words)
+
+
+def _as_list(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
 
 
 _MODES = {
@@ -82,6 +87,30 @@ _MODES = {
     "interval": ("at regular intervals", "定期显示"),
     "while_visible": ("for as long as the figure is on screen", "人物出现期间持续显示"),
     "continuous": ("for the whole time", "全程显示"),
+}
+_PERCENT = frozenset({"min_glyph_ratio"})
+# Chinese for the packs' own machine words; English is the word itself.
+_WORDS = {
+    "face": "人脸",
+    "voice": "声音",
+    "ad_break": "广告",
+    "insert": "插播",
+    "first_interaction": "首次互动",
+    "session_archive": "直播内容",
+    "interaction_management": "互动管理",
+    "network_log": "网络日志",
+    "impact_assessment": "影响评估与处理记录",
+    "unlabelled_release_log": "未标识内容提供日志",
+    "free_to_authorities": "对主管机关免费",
+    "free_to_all": "对公众免费",
+    "court_or_government_order": "法院或政府命令",
+    "intimate_imagery": "私密影像",
+    "provincial_cac_facial_recognition": "省级网信部门人脸识别备案",
+    "100000_stored_faces": "存储人脸达10万人",
+    "none": "无",
+    "suspected": "疑似",
+    "may_be": "可能",
+    "is": "属于",
 }
 _SENTENCES = {
     "visible_label": ("Show a visible label", "显示显式标识"),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
 from compliance.errors import BadInput
 from compliance.release.fingerprint import FrameHash, hash_luma
@@ -70,7 +71,7 @@ class Sampler:
             if at_s > MAX_SECONDS:
                 return
             if at_s >= self._next_s:
-                self.hashes.append(hash_luma(frame.to_ndarray(format="gray"), at_s))
+                self.hashes.append(hash_luma(np.asarray(frame.to_ndarray(format="gray"), np.uint8), at_s))
                 self._next_s = at_s + FINGERPRINT_INTERVAL_S
                 report(min(1.0, at_s / self.expected_s), "examining")
             self.last_s = at_s

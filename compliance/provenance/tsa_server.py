@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import django
 
+from compliance.errors import AvowError
 from compliance.keys.custody import open_custody
 from compliance.keys.purposes import KeyPurpose
 from compliance.provenance.pki import Pki
@@ -71,7 +72,10 @@ def main() -> None:
     port = parser.parse_args().port
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "compliance.settings")
     django.setup()
-    server = TsaServer(open_unit(), port)
+    try:
+        server = TsaServer(open_unit(), port)
+    except AvowError as error:
+        raise SystemExit(str(error)) from error
     logger.info("time-stamping on %s", server.url)
     try:
         server.serve_forever()

@@ -49,7 +49,7 @@ from compliance.release.judgement import (
 )
 from compliance.release.models import Permit, Quarantine, Release, Take, TakeState
 from compliance.release.permits import PermitClaims, verify_permit
-from compliance.release.selectors import live_permit
+from compliance.release.selectors import live_permit, permit_key
 from compliance.release.services import digest_of
 from compliance.sandbox import Limits, run_sandboxed
 
@@ -105,13 +105,7 @@ def _permit_in_force(take: Take) -> tuple[Permit, PermitClaims]:
     permit = live_permit(take, timezone.now())
     if permit is None:
         raise GateRefusal([reason("permit_not_alive", _("The permit was withdrawn or has expired."))])
-    custody = open_custody()
-    claims = verify_permit(
-        permit.envelope,
-        now=timezone.now(),
-        key_for=lambda key_id: custody.public_key(KeyPurpose.PERMIT, key_id),
-    )
-    return permit, claims
+    return permit, verify_permit(permit.envelope, now=timezone.now(), key_for=permit_key)
 
 
 def _examine(context: JobContext, take: Take, claims: PermitClaims, rendering: Path, folder: Path) -> Passed:

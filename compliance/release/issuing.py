@@ -45,7 +45,8 @@ def permit_take(*, take_id: UUID, now: datetime) -> Permit | None:
         judgement = judge_take(take, now)
         take.decision = judgement.decision_json
         if judgement.reasons:
-            return _hold(take, judgement.reasons)
+            _hold(take, judgement.reasons)
+            return None
         take.reasons = []
         permit = _issue(take, judgement, now)
         take.state = TakeState.PERMITTED

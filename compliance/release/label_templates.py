@@ -29,7 +29,7 @@ _COARSE_CHARACTERS = 3
 _CANDIDATES = 3  # best places of the first look that get a closer one
 _COARSE_REACH, _COARSE_TRIES = 0.04, 9  # sizes of the closer look around the first estimate
 _RESEMBLES = 0.45  # less than this is no label at all; how good it must be is decided per character
-_ALIGN_ROUNDS, _ALIGN_PRECISION = 40, 1e-5
+_ALIGN_TIMES, _ALIGN_ROUNDS, _ALIGN_PRECISION = 2, 40, 1e-5
 _ALIGN_MIN = 0.8  # how much lower than wide a text may be and still be measured
 _NEXT_LINE_FROM, _NEXT_LINE_TO = 0.75, 1.3  # sizes of a further line, as shares of the line above
 _SEARCH_WIDTH, _SEARCH_HEIGHT = 0.72, 0.45  # part of the picture a region covers
@@ -120,19 +120,13 @@ class LineTemplate:
         self._prepare(ink)
 
     def _prepare(self, ink: Pixels) -> None:
-        """Weights per pixel, column by column, so that the pixels of one character lie side by side in
-        memory.
-        """
-        core = (ink > 0.95).astype(np.float32)
-        ground = (cv2.dilate(ink, np.ones((3, 3), np.uint8)) < 0.02).astype(np.float32)
-        self._ink, self._core, self._ground = (np.ascontiguousarray(w.T).ravel() for w in (ink, core, ground))
+        """The drawing column by column, so that the pixels of one character lie side by side in memory."""
+        self._ink = np.ascontiguousarray(ink.T).ravel()
         ends = np.minimum(self._bounds, self.width).ravel() * self.height
         self._ends = np.minimum(ends, self.width * self.height - 1)
         self._area = self._per_character(np.ones_like(self._ink))
-        self._ink_sum = self._per_character(self._ink)
-        self._ink_spread = self._per_character(self._ink**2) - self._ink_sum**2 / self._area
-        self._core_area = np.maximum(self._per_character(self._core), 1)
-        self._ground_area = np.maximum(self._per_character(self._ground), 1)
+        self._ink_mean = self._per_character(self._ink) / self._area
+        self._ink_spread = self._per_character(self._ink**2) - self._ink_mean**2 * self._area
 
     def _per_character(self, weighted: Pixels) -> Pixels:
         return np.asarray(np.add.reduceat(weighted, self._ends)[::2], np.float32)
@@ -147,20 +141,20 @@ class LineTemplate:
     def look(self, luma: NDArray[np.uint8], black_white: tuple[float, float]) -> tuple[float, float]:
         """(least correlation of a character with its drawing, -1..1; least contrast of a character, 1..21).
 
-        Contrast is the ratio of strokes to the ground around them (WCAG 2.2, 1.4.3). A place outside the
-        picture or a flat patch correlates with nothing: 0.
+        Contrast is the ratio of strokes to their ground (WCAG 2.2, 1.4.3), both levels by least squares over the
+        character. A place outside the picture or a flat patch correlates with nothing: 0.
         """
         pixels = self._pixels(luma)
         if pixels is None:
             return 0.0, 1.0
-        total = self._per_character(pixels)
-        spread = self._per_character(pixels * pixels) - total**2 / self._area
-        covariance = self._per_character(pixels * self._ink) - total * self._ink_sum / self._area
-        norm = np.sqrt(np.maximum(spread * self._ink_spread, 1e-3))
-        strokes = self._per_character(pixels * self._core) / self._core_area + 128
-        ground = self._per_character(pixels * self._ground) / self._ground_area + 128
-        light, dark = _luminance(strokes, black_white), _luminance(ground, black_white)
-        return float((covariance / norm).min()), float(((light + 0.05) / (dark + 0.05)).min())
+        mean = self._per_character(pixels) / self._area
+        spread = self._per_character(pixels * pixels) - mean**2 * self._area
+        covariance = self._per_character(pixels * self._ink) - mean * self._ink_mean * self._area
+        correlation = covariance / np.sqrt(np.maximum(spread * self._ink_spread, 1e-3))
+        step = covariance / self._ink_spread
+        ground = mean - step * self._ink_mean + 128
+        light, dark = _luminance(ground + step, black_white), _luminance(ground, black_white)
+        return float(correlation.min()), float(((light + 0.05) / (dark + 0.05)).min())
 
 
 def _luminance(luma: Pixels, black_white: tuple[float, float]) -> Pixels:
@@ -233,8 +227,20 @@ class LineSearch:
         Evangelidis and Psarakis 2008 (ECC). None when nothing near the estimate can be aligned.
         """
         window, left, top = self._window(part, x, y, font_px)
-        guess = _scaled(self._master.ink, font_px, font_px)
-        start = np.array([[1, 0, x - left], [0, 1, y - top]], np.float32)
+        place = (float(x - left), float(y - top), font_px, font_px)
+        for _round in range(_ALIGN_TIMES):
+            aligned = self._align(window, *place)
+            if aligned is None:
+                return None
+            place = aligned
+        return LineTemplate(self._master, left + place[0], top + place[1], place[2], place[3])
+
+    def _align(
+        self, window: Pixels, x: float, y: float, font_px_x: float, font_px_y: float
+    ) -> tuple[float, float, float, float] | None:
+        """A better (x, y, font_px_x, font_px_y), or None when the estimate leads nowhere or too far away."""
+        guess = _scaled(self._master.ink, font_px_x, font_px_y)
+        start = np.array([[1, 0, x], [0, 1, y]], np.float32)
         stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _ALIGN_ROUNDS, _ALIGN_PRECISION)
         try:
             _score, found = cv2.findTransformECC(guess, window, start, cv2.MOTION_AFFINE, stop, None, 3)
@@ -244,9 +250,8 @@ class LineSearch:
         if not (_ALIGN_MIN < scale_x < 1 / _ALIGN_MIN and _ALIGN_MIN < scale_y < 1 / _ALIGN_MIN):
             return None
         # The map speaks of pixel centres; a template's place is the corner of its first pixel.
-        corner_x = left + found[0, 2] + (1 - scale_x) * -0.5
-        corner_y = top + found[1, 2] + (1 - scale_y) * -0.5
-        return LineTemplate(self._master, float(corner_x), float(corner_y), font_px * scale_x, font_px * scale_y)
+        corner_x, corner_y = found[0, 2] - (1 - scale_x) / 2, found[1, 2] - (1 - scale_y) / 2
+        return float(corner_x), float(corner_y), font_px_x * scale_x, font_px_y * scale_y
 
     def _window(self, part: Pixels, x: int, y: int, font_px: float) -> tuple[Pixels, int, int]:
         """The part of the picture a line of about this size needs when it begins about here; its left and

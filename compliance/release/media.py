@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
 
+from django.core.files import File
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from compliance.storage import CHUNK, private
@@ -44,7 +44,7 @@ def _span(header: str, size: int) -> tuple[int, int] | None:
     return (start, end) if start < end else None
 
 
-def _read(source: BinaryIO, start: int, length: int) -> Iterator[bytes]:
+def _read(source: File[bytes], start: int, length: int) -> Iterator[bytes]:
     with source:
         source.seek(start)
         while length > 0 and (chunk := source.read(min(CHUNK, length))):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db.models import Q, QuerySet
 
 from compliance.accounts.models import Role, User
 from compliance.accounts.selectors import organisations_with_role
+from compliance.errors import VerificationFailed
+from compliance.keys.custody import public_key
+from compliance.keys.purposes import KeyPurpose
 from compliance.release.models import Mark, Permit, Release, Take
 
 _BRAND_ROLES = (Role.PRODUCER, Role.LEGAL, Role.ADMINISTRATOR)
@@ -38,3 +42,15 @@ def mark_is_registered(value: str) -> bool:
 def live_permit(take: Take, now: datetime) -> Permit | None:
     """The newest permit of the take that is neither revoked nor expired."""
     return take.permits.filter(revoked_at__isnull=True, expires_at__gt=now).first()
+
+
+def permit_key(key_id: str) -> Ed25519PublicKey:
+    """The public key that verifies permits signed under `key_id`.
+
+    Raises:
+        VerificationFailed: permit_key_unfit.
+    """
+    key = public_key(KeyPurpose.PERMIT, key_id)
+    if not isinstance(key, Ed25519PublicKey):
+        raise VerificationFailed("permit_key_unfit", "The key named by this permit signs no permits.")
+    return key

@@ -29,7 +29,8 @@ from avatars.copies import stripped_copy
 from avatars.models import Avatar, AvatarState
 from compliance import storage
 from compliance.accounts.models import Organisation, User
-from compliance.consent.models import AgeBand, Grant
+from compliance.consent.models import Grant
+from compliance.consent.rules import AgeBand
 from compliance.consent.services import current_notice, give_grant
 from compliance.consent.terms import Approval, Brand, GrantTerms, Modality, Mode
 from compliance.inspection.models import Inspection, InspectionState

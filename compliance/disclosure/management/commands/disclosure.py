@@ -33,9 +33,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Three verbs."""
         verbs = parser.add_subparsers(dest="verb", required=True)
-        decide = verbs.add_parser(
-            "decide", help="decide on facts; exit status 0 allow, 3 hold, 4 evidence, 5 block"
-        )
+        decide = verbs.add_parser("decide", help="decide on facts; exit status 0 allow, 3 hold, 4 evidence, 5 block")
         decide.add_argument("--facts", required=True, help="JSON file, or - for standard input")
         again = verbs.add_parser("replay", help="decide again with the pack versions a decision names")
         again.add_argument("decision", help="JSON file, or - for standard input")

@@ -1,0 +1,180 @@
+"""What the render workers do: check and build, perform. Nothing here runs without consent or a permit.
+
+Kept apart from the other services because it loads the face and picture libraries, which the web process must not.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from avatars.capture.report import CaptureReport
+from avatars.engine import AvatarCard, ConsentEvidence, default_engine
+from avatars.errors import FootageRefused
+from avatars.media import Encoding
+from avatars.models import Avatar, AvatarState, Script
+from avatars.rendering import Disclosure, render
+from avatars.services import MODALITIES, require_consent_to_build
+from avatars.speech import Voice, speak
+from compliance import storage
+from compliance.consent.models import Grant
+from compliance.consent.selectors import lineage_ids
+from compliance.disclosure.labels import LabelSpec
+from compliance.errors import BadInput, Refused
+from compliance.jobs.context import JobContext
+from compliance.ledger.events import Event
+from compliance.ledger.services import record
+from compliance.release.models import Take
+from compliance.release.permits import PermitClaims, verify_permit
+from compliance.release.selectors import live_permit, permit_key
+from compliance.release.services import digest_of, submit_rendering
+from compliance.sandbox import Limits, run_sandboxed
+from watermark import MarkPattern
+
+
+# --- building ---
+def build_avatar(context: JobContext, *, avatar_id: UUID) -> dict[str, Any]:
+    """Check the clip in the sandbox, then make the model. Repeats safely; refused footage is deleted.
+
+    Raises:
+        FootageRefused: the clip cannot be used; the findings are stored with the avatar.
+    """
+    avatar = Avatar.objects.select_related("grant").get(pk=avatar_id)
+    if avatar.state != AvatarState.BUILDING:
+        return {"state": avatar.state}
+    require_consent_to_build(avatar.grant)
+    with storage.local_copy(avatar.footage) as clip, tempfile.TemporaryDirectory(prefix="avatar-") as folder:
+        try:
+            report = _check_footage(context, clip)
+        except BadInput as error:
+            _refuse_footage(context, avatar, [{"code": error.code, "text": error.text, "severity": "error"}], {})
+            raise
+        if not report.ok:
+            findings = [finding.to_json() for finding in report.findings]
+            _refuse_footage(context, avatar, findings, report.facts)
+            worst = next(f for f in report.findings if f.severity == "error")
+            raise FootageRefused(worst.code, worst.text, findings=findings)
+        package = Path(folder) / "model"
+        evidence = ConsentEvidence(str(avatar.grant_id), avatar.grant.digest, MODALITIES)
+        card = default_engine().build(clip, evidence, package, _staged(context, 0.4, 1.0))
+        return _keep_model(context, avatar, report, package, card)
+
+
+def _check_footage(context: JobContext, clip: Path) -> CaptureReport:
+    result = run_sandboxed(
+        "avatars.capture",
+        str(clip),
+        limits=Limits(memory_mb=settings.AVOW_SANDBOX_MEMORY_MB, cpu_s=900, wall_s=900),
+        progress=lambda line: context.progress(0.4 * float(line["progress"]), _("Checking the footage")),
+    )
+    return CaptureReport.from_json(result)
+
+
+def _staged(context: JobContext, start: float, end: float) -> Callable[[float, str], None]:
+    """Progress of one stage as progress of the whole job."""
+    return lambda fraction, step: context.progress(start + (end - start) * fraction, step)
+
+
+def _refuse_footage(context: JobContext, avatar: Avatar, findings: list[Any], facts: dict[str, Any]) -> None:
+    """Footage that cannot be used is not kept: it is a person's face without a purpose."""
+    with transaction.atomic():
+        context.confirm()
+        Avatar.objects.filter(pk=avatar.pk).update(
+            state=AvatarState.FAILED, findings=findings, facts=facts, footage=""
+        )
+    storage.delete(avatar.footage)
+
+
+def _keep_model(
+    context: JobContext, avatar: Avatar, report: CaptureReport, package: Path, card: AvatarCard
+) -> dict[str, Any]:
+    """A withdrawal that comes while the model is being made wins: what was made is deleted again."""
+    digest = storage.sha256_file(package)
+    name = storage.save_file(f"models/{avatar.id}", package)
+    try:
+        with transaction.atomic():
+            context.confirm()
+            require_consent_to_build(avatar.grant)
+            locked = Avatar.objects.select_for_update().get(pk=avatar.pk, state=AvatarState.BUILDING)
+            locked.findings = [finding.to_json() for finding in report.findings]
+            locked.facts, locked.card = report.facts, card.to_json()
+            locked.engine = f"{card.engine} {card.version}"
+            locked.model, locked.digest = name, digest
+            locked.state, locked.ready_at = AvatarState.READY, timezone.now()
+            locked.save()
+            record(
+                event=Event.AVATARS_AVATAR_BUILT,
+                subject_id=avatar.id,
+                organisation_id=avatar.organisation_id,
+                actor_id=None,
+                data={"model": digest, "footage": avatar.footage_sha256, "grant": avatar.grant.digest},
+            )
+    except Exception:
+        storage.delete(name)
+        raise
+    return {"state": AvatarState.READY, "digest": digest}
+
+
+# --- performing ---
+def perform_take(context: JobContext, *, take_id: UUID) -> dict[str, Any]:
+    """Perform a permitted take and hand the encoded file to the gate. Without a permit nothing is made."""
+    take = Take.objects.select_related("grant").get(pk=take_id)
+    permit = live_permit(take, timezone.now())
+    if permit is None:
+        return {"state": take.state}
+    claims = verify_permit(
+        permit.envelope,
+        now=timezone.now(),
+        key_for=permit_key,
+    )
+    avatar, script = _permitted_parts(claims)
+    pattern = MarkPattern.from_bytes(storage.read_bytes(permit.pattern))
+    label = LabelSpec.from_dict(claims.label) if claims.label else None
+    context.progress(0.02, _("Speaking the script"))
+    speech = speak(script.text, script.language, Voice())
+    with storage.local_copy(avatar.model) as model, tempfile.TemporaryDirectory(prefix="take-") as folder:
+        out = Path(folder) / "take.mp4"
+        render(
+            default_engine().perform(model, speech, width=claims.width, height=claims.height, fps=claims.fps),
+            speech,
+            Disclosure(label, pattern),
+            out,
+            fps=claims.fps,
+            encoding=encoding_from_settings(),
+            progress=lambda share: context.progress(0.05 + 0.9 * share, _("Performing, labelling and marking")),
+        )
+        with transaction.atomic():
+            context.confirm()
+            submit_rendering(take_id=take.id, path=out, fence=context.fence)
+    return {"rendered_s": round(speech.duration_s, 3)}
+
+
+def encoding_from_settings() -> Encoding:
+    """The operator's choice of encoder."""
+    return Encoding(
+        codec=settings.AVOW_VIDEO_ENCODER, preset=settings.AVOW_VIDEO_PRESET, crf=settings.AVOW_VIDEO_CRF
+    )
+
+
+def _permitted_parts(claims: PermitClaims) -> tuple[Avatar, Script]:
+    """The avatar and the script the permit names, byte for byte.
+
+    Raises:
+        Refused: permit_avatar_differs, permit_script_differs.
+    """
+    avatar = Avatar.objects.get(pk=claims.avatar_id)
+    grants = lineage_ids(Grant.objects.get(pk=claims.grant_id))
+    if not avatar.ready or avatar.digest != claims.avatar_digest or avatar.grant_id not in grants:
+        raise Refused("permit_avatar_differs", _("The avatar is no longer the one the permit names."))
+    script = Script.objects.get(pk=claims.script_id)
+    if digest_of(script.content()) != claims.script_digest:
+        raise Refused("permit_script_differs", _("The script is not the one the permit names."))
+    return avatar, script

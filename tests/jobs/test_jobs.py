@@ -1,0 +1,157 @@
+"""A job is done once, whoever dies in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from compliance.errors import BadInput, Unavailable
+from compliance.jobs.context import JobContext
+from compliance.jobs.errors import JobCancelled, LeaseLost
+from compliance.jobs.models import Job, JobState
+from compliance.jobs.services import cancel_jobs_of_grant, enqueue, redispatch, run
+
+pytestmark = pytest.mark.django_db
+
+calls: list[dict[str, Any]] = []
+behaviour: Callable[[JobContext], dict[str, Any] | None]
+
+
+def handler(context: JobContext, **args: Any) -> dict[str, Any] | None:
+    calls.append(args)
+    return behaviour(context)
+
+
+@pytest.fixture(autouse=True)
+def _kind(settings: Any) -> None:
+    settings.AVOW_JOBS = {"test": ("default", f"{__name__}.handler")}
+    calls.clear()
+    globals()["behaviour"] = lambda context: {"done": True}
+
+
+def queued(**fields: Any) -> Job:
+    return enqueue(kind="test", args={"a": 1}, **fields)
+
+
+def test_it_runs_once_and_keeps_its_result() -> None:
+    job = queued()
+    run(job.id)
+    run(job.id)
+    job.refresh_from_db()
+    assert (job.state, job.result, job.progress, len(calls)) == (JobState.SUCCEEDED, {"done": True}, 1.0, 1)
+
+
+def test_the_same_key_is_queued_once() -> None:
+    assert queued(key="k").id == queued(key="k").id
+
+
+def test_a_refusal_keeps_its_code_and_text_and_is_not_tried_again() -> None:
+    def refuse(context: JobContext) -> None:
+        raise BadInput("too_dark", "More light, please.")
+
+    globals()["behaviour"] = refuse
+    job = queued()
+    run(job.id)
+    run(job.id)
+    job.refresh_from_db()
+    assert (job.state, job.error_code, job.error_text, len(calls)) == (
+        JobState.FAILED,
+        "too_dark",
+        "More light, please.",
+        1,
+    )
+
+
+@pytest.mark.parametrize("error", [Unavailable("tsa_down", "later"), RuntimeError("bug")])
+def test_what_may_pass_is_tried_again_with_pauses_and_then_given_up(error: Exception, settings: Any) -> None:
+    def fail(context: JobContext) -> None:
+        raise error
+
+    settings.AVOW_JOB_MAX_ATTEMPTS = 3
+    globals()["behaviour"] = fail
+    job = queued()
+    for _attempt in range(5):
+        run(job.id)
+        Job.objects.filter(pk=job.pk).update(not_before=None)
+    job.refresh_from_db()
+    assert (job.state, len(calls)) == (JobState.FAILED, 3)
+    assert job.error_code in ("tsa_down", "internal_error")
+    assert "bug" not in job.error_text
+
+
+def test_a_worker_that_died_is_replaced_after_its_lease() -> None:
+    job = queued()
+    Job.objects.filter(pk=job.pk).update(
+        state=JobState.RUNNING, attempts=1, fence=1, lease_expires_at=timezone.now() - timedelta(seconds=1)
+    )
+    assert redispatch() == 1
+    run(job.id)
+    job.refresh_from_db()
+    assert (job.state, job.fence) == (JobState.SUCCEEDED, 2)
+
+
+def test_a_running_job_is_not_stolen() -> None:
+    job = queued()
+    Job.objects.filter(pk=job.pk).update(
+        state=JobState.RUNNING, fence=1, lease_expires_at=timezone.now() + timedelta(seconds=30)
+    )
+    run(job.id)
+    assert (redispatch(), calls) == (0, [])
+
+
+def test_a_job_that_kills_every_worker_is_given_up(settings: Any) -> None:
+    job = queued()
+    Job.objects.filter(pk=job.pk).update(attempts=settings.AVOW_JOB_MAX_ATTEMPTS)
+    run(job.id)
+    job.refresh_from_db()
+    assert (job.state, job.error_code, calls) == (JobState.FAILED, "job_gave_up", [])
+
+
+def test_a_worker_that_wakes_up_after_its_lease_was_lost_cannot_write() -> None:
+    def sleep_through_the_lease(context: JobContext) -> None:
+        Job.objects.filter(pk=context.job_id).update(fence=context.fence + 1)
+        with transaction.atomic(), pytest.raises(LeaseLost):
+            context.confirm()
+        context.confirm()
+
+    globals()["behaviour"] = sleep_through_the_lease
+    job = queued()
+    run(job.id)
+    job.refresh_from_db()
+    assert (job.state, job.result) == (JobState.RUNNING, None)
+
+
+def test_withdrawal_stops_waiting_and_running_jobs_of_the_grant_only() -> None:
+    grant, other = uuid4(), uuid4()
+    waiting, running, untouched = queued(grant_id=grant), queued(grant_id=grant), queued(grant_id=other)
+    stopped: list[str] = []
+
+    def be_withdrawn(context: JobContext) -> None:
+        cancel_jobs_of_grant(grant, "withdrawn")
+        try:
+            context.progress(0.5, "half-way")
+        except JobCancelled:
+            stopped.append("here")
+            raise
+
+    globals()["behaviour"] = be_withdrawn
+    run(running.id)
+    states = dict(Job.objects.values_list("id", "state"))
+    assert states == {
+        waiting.id: JobState.CANCELLED,
+        running.id: JobState.CANCELLED,
+        untouched.id: JobState.QUEUED,
+    }
+    assert stopped == ["here"]
+
+
+def test_a_lost_message_is_sent_again() -> None:
+    job = queued()
+    Job.objects.filter(pk=job.pk).update(dispatched_at=timezone.now() - timedelta(minutes=5))
+    assert redispatch() == 1
