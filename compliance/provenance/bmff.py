@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from django.utils.translation import gettext_lazy as _
+
 from compliance.provenance.errors import ContainerInvalid
 
 COPY_CHUNK = 1 << 20
@@ -34,13 +36,13 @@ class Box:
 
 def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
     """The boxes that fill ``[start, end)``; raises ContainerInvalid when they do not fill it exactly."""
-    for _ in range(MAX_BOXES):
+    for _count in range(MAX_BOXES):
         if start == end:
             return
         box = _read_box(file, start, end)
         yield box
         start = box.end
-    raise ContainerInvalid("container_too_many_boxes", "The file has more boxes than any honest file.")
+    raise ContainerInvalid("container_too_many_boxes", _("The file has more boxes than any honest file."))
 
 
 def top_level(file: BinaryIO) -> list[Box]:
@@ -48,14 +50,14 @@ def top_level(file: BinaryIO) -> list[Box]:
     end = file.seek(0, 2)
     found = list(boxes(file, 0, end))
     if not found or found[0].kind not in (b"ftyp", b"wide", b"moov", b"free", b"skip", b"mdat", b"styp"):
-        raise ContainerInvalid("container_not_mp4", "The file is not an MP4 or MOV container.")
+        raise ContainerInvalid("container_not_mp4", _("The file is not an MP4 or MOV container."))
     return found
 
 
 def read(file: BinaryIO, start: int, end: int, limit: int) -> bytes:
     """The bytes ``[start, end)``, at most ``limit`` of them, else ContainerInvalid."""
     if end - start > limit:
-        raise ContainerInvalid("container_box_too_large", "A metadata box of the file is implausibly large.")
+        raise ContainerInvalid("container_box_too_large", _("A metadata box of the file is implausibly large."))
     file.seek(start)
     data = file.read(end - start)
     if len(data) != end - start:
@@ -83,4 +85,4 @@ def _read_box(file: BinaryIO, start: int, end: int) -> Box:
 
 
 def _truncated() -> ContainerInvalid:
-    return ContainerInvalid("container_damaged", "The file is cut off or damaged. Please export it again.")
+    return ContainerInvalid("container_damaged", _("The file is cut off or damaged. Please export it again."))

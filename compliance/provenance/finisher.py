@@ -20,6 +20,7 @@ from typing import Any
 import cbor2
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from django.utils.translation import gettext_lazy as _
 
 from compliance.provenance import jumbf
 from compliance.provenance.errors import SigningFailed
@@ -141,7 +142,7 @@ def _cose_sign1(protected: bytes, signature: bytes, token: bytes, *, size: int) 
         if room - head >= 0 and len(encoded := encode(room - head)) == size:
             return encoded
     raise SigningFailed(
-        "signature_box_too_small", "The time-stamp token is too large for the manifest. Use another TSA."
+        "signature_box_too_small", _("The time-stamp token is too large for the manifest. Use another TSA.")
     )
 
 
@@ -162,6 +163,6 @@ def _find_once(store: bytearray, wanted: bytes, span: tuple[int, int]) -> int:
 def _not_as_asked(what: str) -> SigningFailed:
     return SigningFailed(
         "manifest_not_as_asked",
-        "The assembled manifest is not what was asked for. It was not signed.",
+        _("The assembled manifest is not what was asked for. It was not signed."),
         found=what,
     )

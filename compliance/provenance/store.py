@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from django.utils.translation import gettext_lazy as _
+
 from compliance.provenance import bmff
 from compliance.provenance.errors import ContainerInvalid
 
@@ -35,11 +37,11 @@ def locate_store(file: BinaryIO) -> StoreLocation | None:
     if not found:
         return None
     if len(found) > 1:
-        raise ContainerInvalid("several_manifest_stores", "The file carries more than one C2PA manifest store.")
+        raise ContainerInvalid("several_manifest_stores", _("The file carries more than one C2PA manifest store."))
     (box,) = found
     payload = bmff.read(file, box.payload, box.end, MAX_STORE_BYTES)
     purpose_at = len(C2PA_UUID) + _VERSION_FLAGS
     data_at = purpose_at + len(_PURPOSE) + _MERKLE_OFFSET
     if payload[purpose_at : purpose_at + len(_PURPOSE)] != _PURPOSE or len(payload) < data_at:
-        raise ContainerInvalid("manifest_store_damaged", "The file's C2PA box does not hold a manifest store.")
+        raise ContainerInvalid("manifest_store_damaged", _("The file's C2PA box does not hold a manifest store."))
     return StoreLocation(box.payload + data_at, payload[data_at:])

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from django.utils.translation import gettext_lazy as _
+
 from compliance.provenance import bmff
 from compliance.provenance.errors import ContainerInvalid, SigningFailed
 from compliance.provenance.store import is_c2pa
@@ -27,10 +29,10 @@ def check_signable(source: Path) -> None:
     with source.open("rb") as file:
         found = bmff.top_level(file)
         if any(is_c2pa(file, box) for box in found):
-            raise ContainerInvalid("container_already_signed", "The video already carries a C2PA manifest.")
+            raise ContainerInvalid("container_already_signed", _("The video already carries a C2PA manifest."))
         kinds = [box.kind for box in found]
     if b"moof" in kinds or kinds.count(b"moov") != 1 or b"mdat" not in kinds:
-        raise ContainerInvalid("container_not_plain_mp4", "The video is not a plain, complete MP4 file.")
+        raise ContainerInvalid("container_not_plain_mp4", _("The video is not a plain, complete MP4 file."))
 
 
 def check_only_manifest_added(source: Path, signed: Path) -> None:
@@ -66,7 +68,7 @@ def shift_chunk_offsets(moov: bytes, *, beyond: int, shift: int) -> bytes:
             (offset,) = struct.unpack_from(form, data, at)
             moved = offset + shift if offset > beyond else offset
             if not 0 <= moved < 1 << (8 * width):
-                raise ContainerInvalid("container_too_large", "The video's index cannot hold the metadata.")
+                raise ContainerInvalid("container_too_large", _("The video's index cannot hold the metadata."))
             struct.pack_into(form, data, at, moved)
     return bytes(data)
 
@@ -96,6 +98,6 @@ def _digest(file: BinaryIO, box: bmff.Box) -> bytes:
 def _changed(what: str) -> SigningFailed:
     return SigningFailed(
         "assembled_file_changed",
-        "Adding the manifest changed more than the manifest. It was not signed.",
+        _("Adding the manifest changed more than the manifest. It was not signed."),
         part=what,
     )

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from compliance.provenance.aigc import jpeg, mp4, png, wav
 from compliance.provenance.aigc.label import AigcCopy, AigcLabel, parse_liberal, parse_strict
 from compliance.provenance.content import MediaType, sniff
@@ -60,7 +62,7 @@ def read(path: Path) -> AigcReading:
                 break
     except ContainerInvalid as error:
         problems.append(error.code)
-    copies = tuple(parse_liberal(text) for text, _ in found)
+    copies = tuple(parse_liberal(text) for text, _well_placed in found)
     problems += [code for copy in copies for code in copy.problems]
     if not copies:
         problems.append("aigc_absent")
@@ -80,7 +82,7 @@ def write(source: Path, target: Path, text: str) -> AigcLabel:
     label = parse_strict(text)
     media_type = sniff(source)
     if media_type is None:
-        raise ContainerInvalid("container_unknown", "The label can be written to MP4, MOV, WAV, PNG and JPEG only.")
+        raise ContainerInvalid("container_unknown", _("The label can be written to MP4, MOV, WAV, PNG and JPEG only."))
     with tempfile.TemporaryDirectory(prefix=".aigc-", dir=target.parent) as folder:
         work = Path(folder) / target.name
         _CONTAINERS[media_type].write_copy(source, work, text)
@@ -88,7 +90,7 @@ def write(source: Path, target: Path, text: str) -> AigcLabel:
         if reading.label != label or reading.labels[0].text != text:
             raise AigcNotWritten(
                 "aigc_verify_after_write",
-                "The AIGC label does not read back as the only copy. The file was discarded.",
+                _("The AIGC label does not read back as the only copy. The file was discarded."),
                 problems=reading.problems,
             )
         work.replace(target)

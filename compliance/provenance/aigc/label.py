@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from compliance.provenance.aigc.provider import Service, check_code
 from compliance.provenance.errors import AigcInvalid
 
@@ -99,7 +101,7 @@ def parse_liberal(text: str) -> AigcCopy:
     if pairs is None:
         return AigcCopy(text, None, tuple(problems))
     values = dict(pairs)
-    names = [key for key, _ in pairs]
+    names = [key for key, _value in pairs]
     if len(values) != len(names):
         problems.append("aigc_key_twice")
     if not set(names) <= KEYS.keys():
@@ -137,7 +139,7 @@ def _pairs(text: str) -> tuple[list[tuple[str, Any]] | None, list[str]]:
     if found is None and isinstance(decoded := _load(_base64_text(text)), _Pairs):
         found = decoded
         problems.append("aigc_base64")
-    if isinstance(found, _Pairs) and [key for key, _ in found.items] == ["AIGC"]:
+    if isinstance(found, _Pairs) and [key for key, _value in found.items] == ["AIGC"]:
         found = found.items[0][1]
         problems.append("aigc_wrapped")
     if not isinstance(found, _Pairs):
@@ -172,17 +174,19 @@ def _as_text(value: Any) -> str:
 
 
 _TEXTS = {
-    "aigc_too_long": "The AIGC label is implausibly long.",
-    "aigc_not_json": "The AIGC label is not a JSON object.",
-    "aigc_base64": "The AIGC label is wrapped in Base64; GB 45438 wants plain JSON text.",
-    "aigc_wrapped": "The AIGC label is wrapped in another object.",
-    "aigc_key_twice": "A key of the AIGC label occurs twice.",
-    "aigc_key_unknown": "The AIGC label has keys that Annex E does not know.",
-    "aigc_key_missing": "The AIGC label lacks keys; all seven must be there, empty where unused.",
-    "aigc_key_order": "The keys of the AIGC label are not in the order of Annex E.",
-    "aigc_value_not_text": "Every value of the AIGC label must be a string.",
-    "aigc_label_value": "Label must be “1” (is), “2” (may be) or “3” (suspected).",
-    "aigc_required_empty": "ContentProducer and ProduceID must not be empty.",
-    "aigc_charset": "Values of the AIGC label may hold the characters 0x21-0x7E only: no space, no Chinese. "
-    "Use the 27-character provider code instead of a company name.",
+    "aigc_too_long": _("The AIGC label is implausibly long."),
+    "aigc_not_json": _("The AIGC label is not a JSON object."),
+    "aigc_base64": _("The AIGC label is wrapped in Base64; GB 45438 wants plain JSON text."),
+    "aigc_wrapped": _("The AIGC label is wrapped in another object."),
+    "aigc_key_twice": _("A key of the AIGC label occurs twice."),
+    "aigc_key_unknown": _("The AIGC label has keys that Annex E does not know."),
+    "aigc_key_missing": _("The AIGC label lacks keys; all seven must be there, empty where unused."),
+    "aigc_key_order": _("The keys of the AIGC label are not in the order of Annex E."),
+    "aigc_value_not_text": _("Every value of the AIGC label must be a string."),
+    "aigc_label_value": _("Label must be “1” (is), “2” (may be) or “3” (suspected)."),
+    "aigc_required_empty": _("ContentProducer and ProduceID must not be empty."),
+    "aigc_charset": _(
+        "Values of the AIGC label may hold the characters 0x21-0x7E only: no space, no Chinese. "
+        "Use the 27-character provider code instead of a company name."
+    ),
 }

@@ -10,6 +10,8 @@ import io
 import struct
 from dataclasses import dataclass, field, replace
 
+from django.utils.translation import gettext_lazy as _
+
 from compliance.provenance import bmff
 from compliance.provenance.errors import ContainerInvalid
 
@@ -77,7 +79,7 @@ def parse(payload: bytes) -> Meta:
     others = [one for one in children if one[0] not in (b"hdlr", b"keys", b"ilst", b"free")]
     tables = [_keys(content) for kind, content in children if kind == b"keys"]
     if len(tables) > 1:
-        raise ContainerInvalid("container_damaged", "The file's metadata has more than one table of keys.")
+        raise ContainerInvalid("container_damaged", _("The file's metadata has more than one table of keys."))
     keys = tables[0] if tables else None
     items = [item for kind, content in children if kind == b"ilst" for item in split(content)]
     entries = [_entry(kind, item, keys) for kind, item in items]
@@ -96,7 +98,7 @@ def join(kind: bytes, payload: bytes) -> bytes:
 
 def _keys(payload: bytes) -> list[tuple[bytes, bytes]]:
     if len(payload) < 8:
-        raise ContainerInvalid("container_damaged", "The file's metadata keys are cut off.")
+        raise ContainerInvalid("container_damaged", _("The file's metadata keys are cut off."))
     return split(payload[8:])
 
 

@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.utils.translation import gettext_lazy as _
+
 from compliance.provenance.aigc import xmp
 from compliance.provenance.errors import ContainerInvalid
 
@@ -44,17 +46,17 @@ def _packet(data: bytes) -> bytes:
     try:
         return zlib.decompressobj().decompress(body, xmp.MAX_PACKET_BYTES)
     except zlib.error as error:
-        raise ContainerInvalid("xmp_damaged", "The file's XMP packet does not unpack.") from error
+        raise ContainerInvalid("xmp_damaged", _("The file's XMP packet does not unpack.")) from error
 
 
 def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
     if path.stat().st_size > _MAX_FILE_BYTES:
-        raise ContainerInvalid("container_too_large", "The picture is larger than 256 MiB.")
+        raise ContainerInvalid("container_too_large", _("The picture is larger than 256 MiB."))
     data = path.read_bytes()
     at = len(_SIGNATURE)
     while at < len(data):
         if len(data) - at < 12 or at + 12 + (size := struct.unpack_from(">I", data, at)[0]) > len(data):
-            raise ContainerInvalid("container_damaged", "The PNG file is cut off or damaged.")
+            raise ContainerInvalid("container_damaged", _("The PNG file is cut off or damaged."))
         yield data[at + 4 : at + 8], data[at + 8 : at + 8 + size]
         at += 12 + size
 

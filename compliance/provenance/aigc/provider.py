@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.utils.translation import gettext_lazy as _
+
 from compliance.provenance.errors import ProviderCodeInvalid
 
 CODE_LENGTH = 27
@@ -42,16 +44,16 @@ class ProviderCode:
 def validate_provider_code(code: str) -> ProviderCode:
     """``code`` taken apart; raises ProviderCodeInvalid saying which part is wrong."""
     if not _CODE.fullmatch(code):
-        raise _invalid("provider_code_form", "must have 27 characters, digits and capital letters only")
+        raise _invalid("provider_code_form")
     if not code.startswith(_PREFIX):
-        raise _invalid("provider_code_prefix", "must begin with 0011 (organisation, social credit code)")
+        raise _invalid("provider_code_prefix")
     uscc, service, application = code[4:22], code[22], code[23:]
     if not _USCC.fullmatch(uscc) or uscc_check_character(uscc[:17]) != uscc[17]:
-        raise _invalid("provider_code_uscc", f"holds {uscc}, whose check character is wrong (GB 32100)")
+        raise _invalid("provider_code_uscc")
     if f"{service}{application}" == "00000":
         return ProviderCode(code, uscc, Service.GENERATION, "0000")
     if service not in set(Service):
-        raise _invalid("provider_code_service", "must have 1 (generation) or 2 (propagation) at position 23")
+        raise _invalid("provider_code_service")
     return ProviderCode(code, uscc, Service(service), application)
 
 
@@ -59,7 +61,7 @@ def check_code(code: str, *, service: Service) -> ProviderCode:
     """The same, and the code must be for ``service``."""
     found = validate_provider_code(code)
     if found.service is not service:
-        raise _invalid("provider_code_service", f"is for another service; position 23 must be {service}")
+        raise _invalid("provider_code_other_service")
     return found
 
 
@@ -69,6 +71,23 @@ def uscc_check_character(first_17: str) -> str:
     return _USCC_ALPHABET[-total % _MODULUS]
 
 
-def _invalid(code: str, what: str) -> ProviderCodeInvalid:
-    advice = "Set AVOW_PROVIDER_CODE to the code your registration states."
-    return ProviderCodeInvalid(code, f"The service provider code {what}. {advice}")
+def _invalid(code: str) -> ProviderCodeInvalid:
+    return ProviderCodeInvalid(code, _TEXTS[code])
+
+
+_TEXTS = {
+    "provider_code_form": _(
+        "The service provider code must have 27 characters, digits and capital letters only. "
+        "Set AVOW_PROVIDER_CODE to the code your registration states."
+    ),
+    "provider_code_prefix": _(
+        "The service provider code must begin with 0011 (an organisation with a social credit code)."
+    ),
+    "provider_code_uscc": _(
+        "The social credit code in the service provider code is wrong: its check character does not fit (GB 32100)."
+    ),
+    "provider_code_service": _("The service provider code must have 1 (generation) or 2 (propagation) at position 23."),
+    "provider_code_other_service": _(
+        "The service provider code is for the other service: a generator's has 1 at position 23, a propagator's 2."
+    ),
+}

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from django.utils.translation import gettext_lazy as _
+
 from compliance.provenance import bmff
 from compliance.provenance.aigc.label import MAX_TEXT_CHARS
 from compliance.provenance.errors import ContainerInvalid
@@ -39,7 +41,7 @@ def write_copy(source: Path, target: Path, text: str) -> None:
         out.write(data + bytes(len(data) % 2))
         length = out.tell() - 8
         if length >= 1 << 32:
-            raise ContainerInvalid("container_too_large", "A WAV file cannot be larger than 4 GiB.")
+            raise ContainerInvalid("container_too_large", _("A WAV file cannot be larger than 4 GiB."))
         out.seek(4)
         out.write(struct.pack("<I", length))
 
@@ -48,16 +50,16 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     """Name, payload offset and payload size of every chunk; raises ContainerInvalid on damage."""
     end = file.seek(0, os.SEEK_END)
     at = 12
-    for _ in range(_MAX_CHUNKS):
+    for _count in range(_MAX_CHUNKS):
         if at >= end:
             return
         file.seek(at)
         head = file.read(8)
         if len(head) < 8 or at + 8 + (size := struct.unpack("<I", head[4:])[0]) > end:
-            raise ContainerInvalid("container_damaged", "The WAV file is cut off or damaged.")
+            raise ContainerInvalid("container_damaged", _("The WAV file is cut off or damaged."))
         yield head[:4], at + 8, size
         at += 8 + size + size % 2
-    raise ContainerInvalid("container_too_many_boxes", "The WAV file has more chunks than any honest file.")
+    raise ContainerInvalid("container_too_many_boxes", _("The WAV file has more chunks than any honest file."))
 
 
 def _put_head(out: BinaryIO, name: bytes, size: int) -> None:

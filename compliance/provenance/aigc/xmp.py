@@ -6,6 +6,8 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 
+from django.utils.translation import gettext_lazy as _
+
 from compliance.provenance.errors import ContainerInvalid
 
 NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"
@@ -33,7 +35,7 @@ def merge_label(packet: bytes | None, text: str) -> bytes:
     root = _parse(packet or _EMPTY)
     rdf = root if root.tag == f"{{{_RDF}}}RDF" else root.find(f"{{{_RDF}}}RDF")
     if rdf is None:
-        raise ContainerInvalid("xmp_damaged", "The file's XMP packet has no RDF element.")
+        raise ContainerInvalid("xmp_damaged", _("The file's XMP packet has no RDF element."))
     for node in rdf.iter():
         node.attrib.pop(_AIGC, None)
         for child in node.findall(_AIGC):
@@ -55,11 +57,11 @@ def _parse(packet: bytes) -> ElementTree.Element:
     """The packet's root. Declarations are refused: no entity is ever expanded."""
     start, end = packet.find(b"<"), packet.rfind(b">")
     if len(packet) > MAX_PACKET_BYTES or _DECLARATION.search(packet):
-        raise ContainerInvalid("xmp_damaged", "The file's XMP packet is too large or declares entities.")
+        raise ContainerInvalid("xmp_damaged", _("The file's XMP packet is too large or declares entities."))
     try:
         return ElementTree.fromstring(packet[start : end + 1])  # noqa: S314 - no declaration can be in it
     except (ElementTree.ParseError, ValueError) as error:
-        raise ContainerInvalid("xmp_damaged", "The file's XMP packet is not readable.") from error
+        raise ContainerInvalid("xmp_damaged", _("The file's XMP packet is not readable.")) from error
 
 
 _EMPTY = f'<x:xmpmeta xmlns:x="{_META}"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'.encode()
