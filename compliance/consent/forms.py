@@ -46,11 +46,11 @@ def _time(label: Any) -> forms.TimeField:
 class TermsForm(forms.Form):
     """The scope, in the groups in which a person thinks of it: who, what, where, when, how far."""
 
-    grantee = forms.ModelChoiceField(label=_("Whom do you allow?"), queryset=brands())
+    grantee = forms.ModelChoiceField(label=_("Who may use your likeness?"), queryset=brands())
     brands = forms.ModelMultipleChoiceField(
         label=_("For which brands?"), queryset=brands(), widget=forms.CheckboxSelectMultiple
     )
-    modalities = _several(vocab.MODALITIES, _("What of you?"))
+    modalities = _several(vocab.MODALITIES, _("Which traits may be copied?"))
     product_categories = _several(vocab.PRODUCT_CATEGORIES, _("Which products?"))
     purposes = _several(vocab.PURPOSES, _("What for?"))
     intended_uses = forms.CharField(
@@ -62,22 +62,21 @@ class TermsForm(forms.Form):
     forbidden_topics = _several(vocab.TOPICS, _("What must your double never talk about?"), required=False)
     modes = _several(vocab.MODES, _("How may people meet your double?"))
     platforms = _several(vocab.PLATFORMS, _("On which platforms?"))
-    territories = _several([], _("In which markets?"), required=False)
+    territories = _several([], _("In which markets?"))
     other_territories = forms.MultipleChoiceField(
-        label=_("Other countries"),
+        label=_("Other countries and regions"),
         required=False,
         help_text=_("Hold Ctrl or ⌘ to choose several."),
         widget=forms.SelectMultiple(attrs={"size": 6}),
     )
     languages = _several([], _("In which languages?"))
-    starts_on = _date(_("From"), help_text=_("Today means: from the moment you confirm."))
+    starts_on = _date(_("From"))
     ends_on = _date(_("To and including"))
     max_hours = forms.IntegerField(
         label=_("Hours in all"),
         required=False,
         min_value=1,
         max_value=100_000,
-        help_text=_("Playing time of everything made. Empty: no limit."),
     )
     hours_from = _time(_("Live rooms from"))
     hours_to = _time(_("Live rooms until"))
@@ -92,6 +91,7 @@ class TermsForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._choices("territories", vocab.main_territories())
+        self.fields["territories"].required = not self.data.get(self.add_prefix("other_territories"))
         self._choices("other_territories", vocab.other_territories())
         self._choices("languages", vocab.languages())
         self._choices("time_zone", [(name, name) for name in _time_zones(self.initial.get("time_zone"))])
@@ -103,8 +103,6 @@ class TermsForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if not data.get("territories") and not data.get("other_territories"):
-            self.add_error("territories", gettext("Choose at least one market or country."))
         self._clean_term(data)
         if bool(data.get("hours_from")) != bool(data.get("hours_to")):
             self.add_error("hours_to", gettext("Give both times, or neither."))
