@@ -25,9 +25,7 @@ CONTRAST = 7.0  # WCAG 2.2, 1.4.6 (enhanced), where a duty does not ask for more
 TEXT_LEVEL = 0.97  # of full white: pure white rings under strong compression
 BORDER = 0.16  # opacity of the hairline that keeps the plate visible on a dark picture
 START_REST_S = 0.5  # a start label stays this much longer than it must, so that rounding never cuts it short
-HEIGHT_REST_PX = (
-    1  # drawn this much higher than it must be: a measurement may err, the law's floor may not be missed
-)
+HEIGHT_REST_PX = 1  # drawn this much higher than it must be: a measurement may err, the law's floor may not be missed
 PORTRAIT_TOP = 0.06  # share of a portrait picture's height that viewers' apps cover with their own bar
 _SUPERSAMPLING = 8  # high, because the rasteriser snaps capitals to whole pixels
 
@@ -39,9 +37,7 @@ class LabelDoesNotFit(Refused):
         super().__init__(
             "label_does_not_fit",
             format_lazy(
-                _(
-                    "The label “{text}” does not fit into {width} x {height} at its least height. Use a larger picture."
-                ),
+                _("The label “{text}” does not fit into {width} x {height} at its least height. Use a larger picture."),
                 text=text,
                 width=width,
                 height=height,
@@ -67,6 +63,15 @@ class _Run:
     x: float
     baseline: float
     size: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Masks:
+    """Coverage of plate, hairline and text, each [height, width] in 0..1."""
+
+    plate: NDArray[np.float64]
+    hairline: NDArray[np.float64]
+    text: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ class LabelOverlay:
         runs, plate_width, plate_height = _set_lines(spec, em)
         self.box = _place(spec, _even(plate_width), _even(plate_height), width, height)
         masks = _masks(runs, self.box, em)
-        self._blends = {full: _blends(*masks, spec.min_contrast, full_range=full) for full in (False, True)}
+        self._blends = {full: _blends(masks, spec.min_contrast, full_range=full) for full in (False, True)}
 
     def draw(self, frame: av.VideoFrame, t_s: float) -> None:
         """Blend the label into a yuv420p frame shown at `t_s` seconds, in place.
@@ -105,9 +110,7 @@ class LabelOverlay:
         size or pixel format: the label would be somewhere else.
         """
         if frame.format.name not in ("yuv420p", "yuvj420p") or (frame.width, frame.height) != self._size:
-            raise ValueError(
-                f"{frame.format.name} {frame.width}x{frame.height} is not the agreed picture {self._size}"
-            )
+            raise ValueError(f"{frame.format.name} {frame.width}x{frame.height} is not the agreed picture {self._size}")
         if self._spec.mode == "start" and t_s >= self._spec.min_seconds + START_REST_S:
             return
         frame.make_writable()
@@ -115,7 +118,7 @@ class LabelOverlay:
         luma, chroma = self._blends[full]
         box = self.box
         for plane, blend, step in zip(frame.planes, (luma, chroma, chroma), (1, 2, 2), strict=True):
-            samples = np.frombuffer(plane, np.uint8, count=plane.height * plane.line_size)
+            samples = np.frombuffer(memoryview(plane), np.uint8, count=plane.height * plane.line_size)
             rows = samples.reshape(plane.height, plane.line_size)
             top, left = box.y // step, box.x // step
             blend.apply(rows[top : top + box.height // step, left : left + box.width // step])
@@ -187,8 +190,7 @@ def _place(spec: LabelSpec, plate_width: int, plate_height: int, width: int, hei
     return Box(left, top, plate_width, plate_height)
 
 
-def _masks(runs: list[_Run], box: Box, em: float) -> tuple[NDArray[np.float64], ...]:
-    """Coverage of plate, hairline and text, each [height, width] in 0..1."""
+def _masks(runs: list[_Run], box: Box, em: float) -> _Masks:
     size = (box.width * _SUPERSAMPLING, box.height * _SUPERSAMPLING)
     plate, line, text = (Image.new("L", size) for _ in range(3))
     corner = (0, 0, size[0] - 1, size[1] - 1)
@@ -200,26 +202,20 @@ def _masks(runs: list[_Run], box: Box, em: float) -> tuple[NDArray[np.float64], 
     for run in runs:
         position = (run.x * _SUPERSAMPLING, run.baseline * _SUPERSAMPLING)
         pen.text(position, run.text, font=load_font(run.size * _SUPERSAMPLING), fill=255, anchor="ls")
-    return tuple(_reduced(image) for image in (plate, line, text))
+    return _Masks(_reduced(plate), _reduced(line), _reduced(text))
 
 
 def _reduced(image: Image.Image) -> NDArray[np.float64]:
     return np.asarray(image.reduce(_SUPERSAMPLING), np.float64) / 255.0
 
 
-def _blends(
-    plate: NDArray[np.float64],
-    line: NDArray[np.float64],
-    text: NDArray[np.float64],
-    contrast: float,
-    *,
-    full_range: bool,
-) -> tuple[_Blend, _Blend]:
+def _blends(masks: _Masks, contrast: float, *, full_range: bool) -> tuple[_Blend, _Blend]:
     """Luma and chroma blends: plate, then hairline, then text, each painted over what lies below."""
     black, white = (0.0, 255.0) if full_range else (16.0, 235.0)
     ink = black + TEXT_LEVEL * (white - black)
-    layers = ((plate * plate_opacity(max(contrast, CONTRAST)), black), (line * BORDER, ink), (text, ink))
-    gain, offset = np.ones_like(plate), np.zeros_like(plate)
+    opacity = plate_opacity(max(contrast, CONTRAST))
+    layers = ((masks.plate * opacity, black), (masks.hairline * BORDER, ink), (masks.text, ink))
+    gain, offset = np.ones_like(masks.plate), np.zeros_like(masks.plate)
     for cover, level in layers:
         gain, offset = gain * (1 - cover), offset * (1 - cover) + cover * level
     halved = gain.reshape(gain.shape[0] // 2, 2, gain.shape[1] // 2, 2).mean((1, 3))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -157,7 +158,7 @@ class LineTemplate:
         return float(correlation.min()), float(((light + 0.05) / (dark + 0.05)).min())
 
 
-def _luminance(luma: Pixels, black_white: tuple[float, float]) -> Pixels:
+def _luminance(luma: NDArray[np.floating[Any]], black_white: tuple[float, float]) -> Pixels:
     black, white = black_white
     level = np.clip((luma - black) / (white - black), 0, 1)
     return np.asarray(np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4), np.float32)
@@ -243,7 +244,7 @@ class LineSearch:
         start = np.array([[1, 0, x], [0, 1, y]], np.float32)
         stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _ALIGN_ROUNDS, _ALIGN_PRECISION)
         try:
-            _score, found = cv2.findTransformECC(guess, window, start, cv2.MOTION_AFFINE, stop, None, 3)
+            _score, found = cv2.findTransformECC(guess, window, start, cv2.MOTION_AFFINE, stop)
         except cv2.error:
             return None
         scale_x, scale_y = float(found[0, 0]), float(found[1, 1])

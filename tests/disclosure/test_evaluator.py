@@ -164,12 +164,8 @@ def test_a_missing_label_blocks_rather_than_lacking_evidence() -> None:
 
 
 def test_old_law_is_applied_to_an_old_day() -> None:
-    before = evaluate(
-        {**FINISHED, "markets": ["EU"], "as_of": "2026-06-01", "label": {"found": False, "frames": 9}}
-    )
-    after = evaluate(
-        {**FINISHED, "markets": ["EU"], "as_of": "2026-08-02", "label": {"found": False, "frames": 9}}
-    )
+    before = evaluate({**FINISHED, "markets": ["EU"], "as_of": "2026-06-01", "label": {"found": False, "frames": 9}})
+    after = evaluate({**FINISHED, "markets": ["EU"], "as_of": "2026-08-02", "label": {"found": False, "frames": 9}})
     assert (before.outcome, after.outcome) == (Outcome.ALLOW, Outcome.BLOCK)
 
 

@@ -28,7 +28,7 @@ class Command(BaseCommand):
     """Decide on facts, decide again on a stored decision, list the rule packs."""
 
     help = "Disclosure rules: decide on facts, replay a stored decision, list rule packs."
-    requires_system_checks = ["disclosure"]  # the rules are pure; pages and tables need not stand
+    requires_system_checks = ("disclosure",)  # the rules are pure; pages and tables need not stand
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Three verbs."""
