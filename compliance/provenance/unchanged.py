@@ -20,6 +20,7 @@ from compliance.provenance.errors import ContainerInvalid, SigningFailed
 from compliance.provenance.store import is_c2pa
 
 _CONTAINERS = {b"trak", b"mdia", b"minf", b"stbl"}
+_MAX_DEPTH = len(_CONTAINERS)
 _OFFSET_TABLES = {b"stco": ">I", b"co64": ">Q"}
 MAX_MOOV_BYTES = 64 * 1024 * 1024
 
@@ -73,10 +74,12 @@ def shift_chunk_offsets(moov: bytes, *, beyond: int, shift: int) -> bytes:
     return bytes(data)
 
 
-def _offset_tables(file: BinaryIO, parent: bmff.Box) -> Iterator[bmff.Box]:
+def _offset_tables(file: BinaryIO, parent: bmff.Box, depth: int = 0) -> Iterator[bmff.Box]:
+    if depth > _MAX_DEPTH:
+        raise ContainerInvalid("container_damaged", _("The file is cut off or damaged. Please export it again."))
     for box in bmff.boxes(file, parent.payload, parent.end):
         if box.kind in _CONTAINERS:
-            yield from _offset_tables(file, box)
+            yield from _offset_tables(file, box, depth + 1)
         elif box.kind in _OFFSET_TABLES:
             yield box
 

@@ -202,8 +202,21 @@ def test_a_million_boxes_end_the_reading(tmp_path: Path) -> None:
     assert "container_too_many_boxes" in aigc.read(tmp_path / "bomb.mp4").problems
 
 
-def test_the_sandboxed_reader_gives_the_same_reading(marked: Path) -> None:
-    assert read_aigc(marked) == aigc.read(marked)
+def test_attack_boxes_nested_deeper_than_any_stack(tmp_path: Path) -> None:
+    nested = b""
+    for _ in range(3000):
+        nested = join(b"trak", nested)
+    (tmp_path / "deep.mp4").write_bytes(join(b"ftyp", b"isom") + join(b"moov", nested) + join(b"mdat", b"x"))
+    with pytest.raises(ContainerInvalid):
+        aigc.write(tmp_path / "deep.mp4", tmp_path / "out.mp4", EXACT)
+    assert aigc.read(tmp_path / "deep.mp4").problems == ("aigc_absent",)
+
+
+def test_the_sandboxed_reader_gives_the_same_reading(marked: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(marked.read_bytes()[:-9])
+    for path in (marked, cut):
+        assert read_aigc(path) == aigc.read(path)
 
 
 def make_wav(path: Path) -> Path:
@@ -293,6 +306,15 @@ def test_any_damaged_file_is_a_reading_not_an_error(
     data[at] = value
     (tmp_path / "bad").write_bytes(data[:at] if cut else data)
     assert isinstance(aigc.read(tmp_path / "bad").problems, tuple)
+
+
+def test_a_packet_that_does_not_unpack_is_named(tmp_path: Path) -> None:
+    info = PngInfo()
+    info.add(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0not deflate")
+    (tmp_path / "bad.png").write_bytes(picture("PNG", pnginfo=info))
+    assert "xmp_damaged" in aigc.read(tmp_path / "bad.png").problems
+    with pytest.raises(ContainerInvalid):
+        aigc.write(tmp_path / "bad.png", tmp_path / "out.png", EXACT)
 
 
 def test_other_files_are_not_marked(tmp_path: Path) -> None:

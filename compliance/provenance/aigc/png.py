@@ -40,7 +40,7 @@ def write_copy(source: Path, target: Path, text: str) -> None:
 def _packet(data: bytes) -> bytes:
     """The packet of an ``iTXt`` chunk; a compressed one is unpacked up to a limit."""
     compressed = data[len(_KEYWORD) + 1 : len(_KEYWORD) + 2] == b"\1"
-    *_, body = data[len(_KEYWORD) + 3 :].split(b"\0", 2)
+    body = data[len(_KEYWORD) + 3 :].split(b"\0", 2)[-1]
     if not compressed:
         return body
     try:
