@@ -1,0 +1,1 @@
+"""A wholly invented presenter, drawn by arithmetic: no real person's likeness ships with a consent platform."""
