@@ -35,6 +35,17 @@ class ConsentState(StrEnum):
 IN_FORCE = frozenset({ConsentState.GIVEN, ConsentState.RECONFIRMED})
 
 
+def state_at(recorded: ConsentState | None, ends_at: datetime, now: datetime) -> ConsentState:
+    """State of a grant whose last event says `recorded`; a term that has run out counts at once.
+
+    A grant without any event is invalid: nobody has ever given it.
+    """
+    if recorded is None:
+        return ConsentState.INVALIDATED
+    run_out = recorded in IN_FORCE and now >= ends_at
+    return ConsentState.EXPIRED if run_out else recorded
+
+
 class AgeBand(StrEnum):
     """Age of the person copied; the borders are those of laws in force or drafted: 14 (CN), 16 (ES), 18."""
 

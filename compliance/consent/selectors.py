@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -20,31 +21,27 @@ from compliance.consent.models import (
     UseApproval,
 )
 from compliance.consent.receipts import verify_grant
-from compliance.consent.rules import IN_FORCE, AgeBand, ConsentState, EffectiveGrant, GrantStanding
+from compliance.consent.rules import IN_FORCE, AgeBand, ConsentState, EffectiveGrant, GrantStanding, state_at
 from compliance.consent.terms import Approval, GrantTerms
 
 VIEWERS = (Role.PRODUCER, Role.LEGAL, Role.ADMINISTRATOR)
 
 
 def grants() -> QuerySet[Grant]:
-    """Every grant with `last_state`, the state of its last event, and what pages show of it."""
-    return Grant.objects.annotate(last_state=_last_state()).select_related("principal", "grantee", "notice")
-
-
-def _last_state() -> Subquery:
-    events = ConsentEvent.objects.filter(grant=OuterRef("pk"))
-    return Subquery(events.order_by("-number").values("state")[:1])
+    """Every grant with what pages show of it, newest first."""
+    return Grant.objects.select_related("principal", "grantee", "notice")
 
 
 def grants_in_force() -> QuerySet[Grant]:
     """Grants whose last event lets processing run; whether their term does is not asked here."""
-    states = [state.value for state in IN_FORCE]
-    return grants().alias(state=_last_state()).filter(state__in=states)
+    events = ConsentEvent.objects.filter(grant=OuterRef("pk")).order_by("-number")
+    in_force = [state.value for state in IN_FORCE]
+    return grants().alias(state=Subquery(events.values("state")[:1])).filter(state__in=in_force)
 
 
-def grants_of(principal: User) -> QuerySet[Grant]:
-    """What this person, or their guardian on their behalf, has granted; newest first."""
-    return grants().filter(principal=principal)
+def grants_given_by(user: User) -> QuerySet[Grant]:
+    """What the person has granted, for themselves or for a ward; newest first."""
+    return grants().filter(principal__in=acts_as(user))
 
 
 def grants_for(organisation: Organisation) -> QuerySet[Grant]:
@@ -57,11 +54,16 @@ def grants_in_force_for(organisation: Organisation, now: datetime) -> QuerySet[G
     return grants_in_force().filter(grantee=organisation, starts_at__lte=now, ends_at__gt=now)
 
 
+def grants_held_by_colleagues_of(user: User) -> QuerySet[Grant]:
+    """What others have granted to organisations the person works for; newest first."""
+    held = grants().filter(grantee__in=organisations_with_role(user, *VIEWERS))
+    return held.exclude(principal__in=acts_as(user))
+
+
 def grants_visible_to(user: User) -> QuerySet[Grant]:
     """Own grants, those of wards, and those held by organisations the person works for."""
     own = Q(principal__in=acts_as(user))
-    colleagues = Q(grantee__in=organisations_with_role(user, *VIEWERS))
-    return grants().filter(own | colleagues)
+    return grants().filter(own | Q(grantee__in=organisations_with_role(user, *VIEWERS)))
 
 
 def requests_open_for(user: User) -> QuerySet[GrantRequest]:
@@ -114,12 +116,16 @@ def used_seconds(grant: Grant) -> float:
 
 
 def state_of(grant: Grant, now: datetime) -> ConsentState:
-    """State of the last event; a term that has run out counts at once, before the scheduler has noted it."""
-    last = grant.events.order_by("-number").first()
-    if last is None:
-        return ConsentState.INVALIDATED
-    state = ConsentState(last.state)
-    return ConsentState.EXPIRED if state in IN_FORCE and now >= grant.ends_at else state
+    """State of one grant as the database has it now."""
+    return states_of([grant], now)[0][1]
+
+
+def states_of(rows: Iterable[Grant], now: datetime) -> list[tuple[Grant, ConsentState]]:
+    """Each grant with its state, in one query for all."""
+    rows = list(rows)
+    events = ConsentEvent.objects.filter(grant__in=rows).order_by("number")
+    last = {grant_id: ConsentState(state) for grant_id, state in events.values_list("grant_id", "state")}
+    return [(grant, state_at(last.get(grant.pk), grant.ends_at, now)) for grant in rows]
 
 
 def standing(grant: Grant, *, now: datetime, use_id: UUID | None = None) -> GrantStanding:

@@ -6,6 +6,7 @@ import json
 from uuid import UUID, uuid4
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -23,6 +24,9 @@ from compliance.consent.presentation import Standing
 from compliance.consent.record import record
 from compliance.consent.rules import IN_FORCE, AgeBand
 from compliance.consent.terms import GrantTerms
+from compliance.ledger.selectors import entries_for_subject
+
+ROWS = 50
 
 
 def _grant_or_404(user: User, grant_id: UUID) -> Grant:
@@ -42,11 +46,11 @@ def _own_grant_or_404(user: User, grant_id: UUID) -> Grant:
 def grant_list(request: HttpRequest) -> HttpResponse:
     """What I have granted, what I am asked for, and what my organisations hold."""
     user, now = signed_in(request), timezone.now()
-    own = set(selectors.acts_as(user))
-    rows = [Standing(grant, selectors.state_of(grant, now)) for grant in selectors.grants_visible_to(user)]
+    held = Paginator(selectors.grants_held_by_colleagues_of(user), ROWS).get_page(request.GET.get("page"))
     context = {
-        "mine": [row for row in rows if row.grant.principal in own],
-        "held": [row for row in rows if row.grant.principal not in own],
+        "mine": [Standing(*row) for row in selectors.states_of(selectors.grants_given_by(user), now)],
+        "held": [Standing(*row) for row in selectors.states_of(held, now)],
+        "page": held,
         "proposals": selectors.requests_open_for(user),
         "uses": selectors.use_approvals_open_for(user),
     }
@@ -178,6 +182,7 @@ def detail(request: HttpRequest, grant_id: UUID) -> HttpResponse:
         "newer": newer,
         "rows": presentation.scope_rows(terms),
         "timeline": presentation.timeline(list(grant.events.select_related("entity"))),
+        "entries": entries_for_subject(grant.pk),
         "usages": grant.usages.all(),
         "used_h": used_s / 3600,
         "max_hours": terms.max_hours,

@@ -18,6 +18,7 @@ from compliance.consent import asking, services
 from compliance.consent.ceremony import Ceremony
 from compliance.consent.models import CascadeStep, ConsentEvent, Grant, UseApproval
 from compliance.consent.receipts import verify_receipt
+from compliance.ledger.sequencer import sequence_once
 
 from .conftest import person, terms_for
 
@@ -303,6 +304,22 @@ def test_no_inline_style_or_script(sign_in, give, ming):
         assert "style=" not in page
         assert "<script>" not in page
         assert "onclick" not in page
+
+
+def test_the_ledger_entries_of_a_grant_are_linked(sign_in, give, ming, as_role):
+    grant = give()
+    with as_role("sequencer"):
+        sequence_once()
+    page = sign_in(ming).get(reverse("consent:detail", args=[grant.pk])).content.decode()
+    assert reverse("ledger:entry", args=[0]) in page
+
+
+def test_many_grants_cost_as_many_queries_as_one(sign_in, give, producer, django_assert_max_num_queries):
+    client, url = sign_in(producer), reverse("consent:list")
+    for _ in range(12):
+        give()
+    with django_assert_max_num_queries(16):
+        assert len(client.get(url).context["held"]) == 12
 
 
 def test_a_stranger_named_in_no_membership_has_an_empty_room(sign_in, keystore, db):
