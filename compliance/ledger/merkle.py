@@ -21,7 +21,8 @@ EMPTY_ROOT = hashlib.sha256(b"").digest()
 """Root of the tree without leaves (RFC 9162 §2.1.1)."""
 
 
-class NodeId(NamedTuple):
+@dataclass(frozen=True, slots=True, order=True)
+class NodeId:
     """A complete subtree of ``2**level`` leaves, the ``index``-th of its level."""
 
     level: int

@@ -43,7 +43,7 @@ class TlogProof:
         head, separator, checkpoint = text.partition("\n\n")
         lines = head.split("\n")
         if not separator or lines.pop(0) != HEADER:
-            raise NoteMalformed("proof_malformed", f"A proof begins with the line {HEADER}.")
+            raise NoteMalformed("proof_malformed", "A proof begins with the line c2sp.org/tlog-proof@v1.")
         extra = None
         if lines and lines[0].startswith("extra "):
             extra = decode64(lines.pop(0).removeprefix("extra "))

@@ -75,9 +75,7 @@ def test_leaf_edited_with_the_whole_tree_is_caught_by_the_signed_heads(log: Log,
     ]
 
 
-def test_tree_and_heads_rewritten_without_the_key_is_caught_by_the_signature(
-    log: Log, tamper: Tamper
-) -> None:
+def test_tree_and_heads_rewritten_without_the_key_is_caught_by_the_signature(log: Log, tamper: Tamper) -> None:
     log(4, batch=4)
     rewrite(tamper, 2)
     root = merkle.root_of(bytes(e.leaf_hash) for e in LogEntry.objects.all())

@@ -56,9 +56,7 @@ def test_unknown_signatures_are_ignored_but_known_ones_must_hold() -> None:
     parsed = parse_note(CHECKPOINT)
     cosigned = Note(parsed.text, (witness, *parsed.signatures)).to_text()
     assert open_checkpoint(cosigned, [KEY]) == HEAD
-    broken = Note(
-        parsed.text, (*parsed.signatures, NoteSignature(KEY.name, KEY.key_id, b"\0" * 64))
-    ).to_text()
+    broken = Note(parsed.text, (*parsed.signatures, NoteSignature(KEY.name, KEY.key_id, b"\0" * 64))).to_text()
     with pytest.raises(SignatureInvalid, match="signature_invalid"):
         open_checkpoint(broken, [KEY])
 
@@ -198,9 +196,7 @@ def test_malformed_proof_is_refused(change: tuple[str, str]) -> None:
 def test_any_changed_character_of_a_proof_is_rejected(index: int, data: st.DataObject) -> None:
     text = proof_text(index)
     at = data.draw(st.integers(0, len(text) - 1))
-    changed = (
-        text[:at] + data.draw(st.characters(codec="utf-8").filter(lambda c: c != text[at])) + text[at + 1 :]
-    )
+    changed = text[:at] + data.draw(st.characters(codec="utf-8").filter(lambda c: c != text[at])) + text[at + 1 :]
     with pytest.raises((NoteMalformed, SignatureInvalid, merkle.ProofInvalid)):
         proof = TlogProof.parse(changed)
         proof.verify(proof.extra or b"", [KEY])

@@ -102,8 +102,7 @@ def test_actor_cannot_be_smuggled_in_as_personal_value() -> None:
         | st.text(st.characters(codec="utf-8"))
         | st.floats(-(2.0**53) + 1, 2.0**53 - 1),
         lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=3)
+            st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=3)
         ),
         max_leaves=8,
     )

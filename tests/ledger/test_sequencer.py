@@ -37,9 +37,7 @@ def audited() -> int:
 
 def test_entries_are_numbered_in_the_order_of_recording(log: Log) -> None:
     made = log(7, batch=3)
-    assert list(LogEntry.objects.values_list("index", "entry_id")) == [
-        (i, e.entry_id) for i, e in enumerate(made)
-    ]
+    assert list(LogEntry.objects.values_list("index", "entry_id")) == [(i, e.entry_id) for i, e in enumerate(made)]
     assert [c.size for c in Checkpoint.objects.all()] == [3, 6, 7]
     assert not OutboxEntry.objects.exists()
     assert audited() == 7
@@ -259,3 +257,30 @@ def test_commands_print_checkpoint_and_proof(log: Log, capsys: pytest.CaptureFix
     assert TlogProof.parse(capsys.readouterr().out).index == 1
     with pytest.raises(CommandError, match="entry_not_in_log"):
         call_command("ledger", "proof", "3")
+
+
+def test_evidence_proves_chosen_entries_under_one_head(log: Log) -> None:
+    log(17, batch=6)
+    found = selectors.evidence([9, 2])
+    assert [proof.index for proof in found.proofs] == [2, 9]
+    for proof in found.proofs:
+        assert proof.checkpoint == found.checkpoint
+        assert proof.verify(proof.extra or b"", [signing.log_key()]).size == 17
+    assert found.since is not None
+    old = open_checkpoint(found.since.old, [signing.log_key()])
+    new = open_checkpoint(found.checkpoint, [signing.log_key()])
+    merkle.verify_consistency(
+        old_size=old.size, new_size=new.size, old_root=old.root, new_root=new.root, proof=found.since.hashes
+    )
+    assert found.vkeys == (signing.log_key().to_vkey(),)
+
+
+def test_evidence_of_the_newest_batch_needs_no_consistency_proof(log: Log) -> None:
+    log(4, batch=4)
+    assert selectors.evidence([3]).since is None
+
+
+def test_evidence_for_an_entry_that_is_not_there_is_refused(log: Log) -> None:
+    log(4, batch=4)
+    with pytest.raises(NotInLog, match="entry_not_in_log"):
+        selectors.evidence([1, 4])

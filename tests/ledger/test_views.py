@@ -34,9 +34,7 @@ def test_page_shows_size_root_and_key_without_an_account(client: Client, log: Ca
     assert client.get(reverse("ledger:home"), {"page": "2"}).content.decode().count("/proof") == 5
 
 
-def test_stranger_verifies_an_entry_with_what_the_site_serves(
-    client: Client, log: Callable[..., Any]
-) -> None:
+def test_stranger_verifies_an_entry_with_what_the_site_serves(client: Client, log: Callable[..., Any]) -> None:
     log(9, batch=4)
     key = VerifierKey.from_vkey(client.get(reverse("ledger:key")).content.decode().strip())
     head = open_checkpoint(client.get(reverse("ledger:checkpoint")).content.decode(), [key])
