@@ -21,13 +21,15 @@ _WIDTH_WEIGHT = 0.6
 @dataclass(frozen=True)
 class MouthBank:
     """n mouths. `crops` uint8 [n, 3 * h // 2, w]: planar yuv420p; `points` complex64 [n, MOUTH] in pixels of the
-    crop; `opening`, `width` float64 [n] in shares of the person's range (0..1 and -1..1, a little beyond).
+    crop; `opening`, `width` float64 [n] in shares of the person's range (0..1 and -1..1, a little beyond);
+    `penalty` float64 [n] grows with the turn of the head and with light that differs from the usual.
     """
 
     crops: NDArray[np.uint8]
     points: NDArray[np.complex64]
     opening: Reals
     width: Reals
+    penalty: Reals
 
     def planes(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Luma uint8 [h, w] and chroma uint8 [h/2, w/2, 2] of one mouth."""
@@ -67,6 +69,11 @@ def _quality(footage: Footage, frames: NDArray[np.int64]) -> Reals:
     patches = footage.patches[frames].astype(np.float64)
     detail = np.abs(np.diff(patches, axis=1)).mean(axis=(1, 2)) + np.abs(np.diff(patches, axis=2)).mean(axis=(1, 2))
     return np.asarray(detail / np.median(detail) - 2.0 * footage.yaw[frames])
+
+
+def _penalty(footage: Footage, frames: NDArray[np.int64]) -> Reals:
+    light = footage.patches[frames][:, : footage.patches.shape[1] // 4].mean(axis=(1, 2))
+    return np.asarray(footage.yaw[frames] + np.abs(light - np.median(light)) / 40)
 
 
 def _spread_out(where: Reals, count: int) -> NDArray[np.int64]:
@@ -109,7 +116,8 @@ class MouthCutter:
     def bank(self, shape: ShapeModel) -> MouthBank:
         """What was cut, with each mouth's place in the person's range."""
         opening, width = shape.shares(self._footage.opening[self._chosen], self._footage.lip_width[self._chosen])
-        return MouthBank(self._crops, self._points, opening, width)
+        penalty = _penalty(self._footage, self._chosen)
+        return MouthBank(self._crops, self._points, opening, width, penalty)
 
 
 def _cut(frame: av.VideoFrame, points: Complex, width: int, height: int) -> tuple[NDArray[np.uint8], complex]:
@@ -138,10 +146,12 @@ def pick_mouths(bank: MouthBank, opening: Reals, width: Reals) -> NDArray[np.int
         opening, width: float64 [n], commanded, in shares of the person's range.
     """
     size, moments = len(bank.opening), len(opening)
-    local = (np.abs(opening[:, None] - bank.opening) + 0.35 * np.abs(width[:, None] - bank.width)) + 2.0 * np.maximum(
-        0, 0.08 - opening[:, None]
-    ) * (bank.opening > 0.15)
-    change = 0.12
+    local = (
+        bank.penalty
+        + (np.abs(opening[:, None] - bank.opening) + 0.35 * np.abs(width[:, None] - bank.width))
+        + 2.0 * np.maximum(0, 0.08 - opening[:, None]) * (bank.opening > 0.15)
+    )
+    change = 0.2
     cost = local[0].copy()
     came_from = np.zeros((moments, size), np.int32)
     own = np.arange(size)

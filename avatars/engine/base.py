@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from avatars.engine.errors import FootageUnsuitable
 from avatars.engine.footage import Footage
-from avatars.engine.geometry import ShapeModel
+from avatars.engine.geometry import EYES, ShapeModel
 
 # Lips this far apart, in shares of the person's range, may still be in the base; each step costs quality,
 # because the warp has to close them.
@@ -17,6 +17,8 @@ _OPENNESS = (0.10, 0.18, 0.30, 0.50, 1.0)
 _OPENNESS_COST = (0.0, 0.06, 0.15, 0.30, 0.80)
 _ENOUGH_S, _LONGEST_S, _SHORTEST_S = 6.0, 20.0, 0.4
 _TURNED = 0.35
+# A head that moves a hundredth of the eye distance per frame costs as much as a third of a long window.
+_UNREST = 6.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def choose_window(footage: Footage, shape: ShapeModel) -> BaseWindow:
             if seconds < _SHORTEST_S:
                 continue
             stop = min(stop, start + int(_LONGEST_S * footage.fps))
-            score = min(seconds, _ENOUGH_S) / _ENOUGH_S - cost - 0.5 * float(footage.yaw[start:stop].mean())
+            unrest = 0.5 * float(footage.yaw[start:stop].mean()) + _UNREST * _speed(footage, start, stop)
+            score = (min(seconds, _ENOUGH_S) / _ENOUGH_S) ** 0.5 - cost - unrest
             if best is None or score > best[0]:
                 best = (score, BaseWindow(start, stop, openness))
     if best is None:
@@ -55,6 +58,13 @@ def choose_window(footage: Footage, shape: ShapeModel) -> BaseWindow:
             "looking into the camera with the mouth closed.",
         )
     return best[1]
+
+
+def _speed(footage: Footage, start: int, stop: int) -> float:
+    """Mean movement of the head per frame, in eye distances."""
+    stable = footage.stable[start:stop]
+    size = float(np.nanmean(np.abs(stable[:, EYES[1]] - stable[:, EYES[0]])))
+    return float(np.nanmean(np.abs(np.diff(stable.mean(axis=1))))) / size
 
 
 def _without_blips(still: NDArray[np.bool_]) -> NDArray[np.bool_]:

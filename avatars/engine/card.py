@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatars import faces
+from avatars.engine.base import BaseWindow
 from avatars.engine.contract import AvatarCard, Engine
+from avatars.engine.drive import commanded_lips
 from avatars.engine.footage import Footage, mouth_patch
 from avatars.engine.geometry import Complex, Reals, stable_points
 from avatars.media import planes_of, rgb_of
-from avatars.speech import INVENTORY, Speech, Voice, mouth_track, speak
+from avatars.speech import INVENTORY, Speech, Voice, speak
 
 # Many lips that meet (p, b, m), every vowel height, rounding and spreading.
 TEST_TEXT = "Maybe Bob bought a warm apple pie before we moved. My mother paints a beautiful blue map."
@@ -58,15 +60,22 @@ class Drawn:
 
 
 def judge(
-    engine: Engine, model: Path, footage: Footage, draft: AvatarCard, progress: Callable[[float], None]
+    engine: Engine,
+    model: Path,
+    footage: Footage,
+    window: BaseWindow,
+    draft: AvatarCard,
+    progress: Callable[[float], None],
 ) -> AvatarCard:
     """Complete `draft` with the measured figures and the verdict."""
     speech = speak(TEST_TEXT, TEST_LANGUAGE, Voice())
     drawn = _perform(engine, model, speech, footage, progress)
-    commanded = mouth_track(speech.phones, footage.fps, len(drawn.opening)).opening
+    commanded, _width = commanded_lips(speech, footage.fps)
     r, lag = best_lag(commanded, drawn.opening)
     talking = footage.seen & (footage.opening > 0.25 * draft.opening_range)
     spoken = commanded > 0.25
+    number = np.arange(len(footage.seen))
+    in_base = footage.seen & (number >= window.start) & (number < window.stop)
     card = replace(
         draft,
         opening_r=round(r, 3),
@@ -75,7 +84,7 @@ def judge(
         sharpness_ratio=round(_detail(drawn.patches[spoken]) / _detail(footage.patches[talking]), 3),
         flicker_ratio=round(
             _flicker(drawn.patches, spoken, np.zeros(len(spoken), np.int64))
-            / _flicker(footage.patches, talking, footage.shot),
+            / max(_flicker(footage.patches, part, footage.shot) for part in (talking, in_base)),
             3,
         ),
     )

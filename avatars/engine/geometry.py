@@ -27,6 +27,8 @@ JAW = (58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288)
 STILL = (2, 98, 327, 129, 358, 50, 280, 205, 425)
 STABLE = (33, 133, 362, 263, 168, 6, 197, 195, 98, 327)
 
+EYES = (STABLE.index(33), STABLE.index(263))  # outer corners, as places in STABLE
+
 POINTS = (*OUTER, *INNER, *RING, *CHIN, *JAW, *STILL)
 LIPS = len(OUTER) + len(INNER)
 MOUTH = LIPS + len(RING)
@@ -72,7 +74,7 @@ class Similarity:
 
 def eye_unit(stable: Complex) -> Similarity:
     """Brings the outer eye corners of one face to -0.5 and 0.5."""
-    left, right = stable[STABLE.index(33)], stable[STABLE.index(263)]
+    left, right = stable[EYES[0]], stable[EYES[1]]
     return Similarity(complex(1 / (right - left)), complex(-(left + right) / 2 / (right - left)))
 
 

@@ -190,6 +190,7 @@ def _load_bank(data: bytes) -> MouthBank:
     _expect(arrays["points"], (count, MOUTH), "c")
     _expect(arrays["opening"], (count,), "f")
     _expect(arrays["width"], (count,), "f")
+    _expect(arrays["penalty"], (count,), "f")
     return MouthBank(**arrays)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avatars.engine.bank import MouthBank
+from avatars.engine.drive import Command
 from avatars.engine.framing import Frame
 from avatars.engine.geometry import (
     INNER,
@@ -24,23 +23,12 @@ from avatars.engine.geometry import (
 )
 from avatars.engine.reel import Reel
 from avatars.engine.warp import Map, Region, fine_from_coarse, inverse_map
-from avatars.media import Plane, Planes
+from avatars.media import Planes
 
 _LUMA_MATCH, _CHROMA_MATCH = 12.0, 4.0
 _GROW = 1.10  # the pasted mouth reaches this far beyond the outer lip line
 _FEATHER = 0.045  # of the mouth's width
 _KEEP = 0.8  # share of the old brightness match that survives a frame
-
-
-@dataclass(frozen=True)
-class Command:
-    """One frame: base frame, mouth of the bank, opening 0..1, width -1..1, how far the mouth is ours (0 idle)."""
-
-    base: int
-    mouth: int
-    opening: float
-    width: float
-    presence: float
 
 
 class Renderer:
@@ -96,26 +84,30 @@ class Renderer:
             plane[region.chroma] = cv2.remap(plane, x, y_, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
     def _paste(self, planes: Planes, target: Complex, command: Command) -> None:
-        y, u, v = planes
-        region = Region.around(target, y.shape[1], y.shape[0])
-        bank_points = self._bank.points[command.mouth].astype(np.complex128)
-        x, y_, covered = inverse_map(target, bank_points, self._lips, region, 1)
-        weight, ring = _masks(target, region, covered)
-        luma, chroma = self._bank.planes(command.mouth)
-        new_luma = cv2.remap(luma, x, y_, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        half_x, half_y = ((_halved(place) - 0.5) / 2 for place in (x, y_))
-        new_chroma = cv2.remap(chroma, half_x, half_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        small_weight, small_ring = _halved(weight), _halved(ring)
-        pairs = (
-            (y, region.luma, new_luma, weight, ring),
-            (u, region.chroma, new_chroma[..., 0], small_weight, small_ring),
-            (v, region.chroma, new_chroma[..., 1], small_weight, small_ring),
-        )
-        offsets = self._matched(command.mouth, [_difference(*pair) for pair in pairs])
-        for (plane, where, new, share, _ring), offset in zip(pairs, offsets, strict=True):
-            old = plane[where].astype(np.float32)
-            mixed = old + command.presence * share * (new.astype(np.float32) + np.float32(offset) - old)
-            plane[where] = np.clip(np.rint(mixed), 0, 255)
+        region = Region.around(target, planes[0].shape[1], planes[0].shape[0])
+        where = (region.luma, region.chroma, region.chroma)
+        old = [plane[part].astype(np.float32) for plane, part in zip(planes, where, strict=True)]
+        new = [np.zeros_like(plane) for plane in old]
+        weight, ring = _masks(target, region)
+        weights, rings = (weight, *[_halved(weight)] * 2), (ring, *[_halved(ring)] * 2)
+        for mouth, share in command.mouths:
+            texture = self._texture(mouth, target, region)
+            offsets = self._matched(mouth, [_difference(*parts) for parts in zip(old, texture, rings, strict=True)])
+            for total, plane, offset in zip(new, texture, offsets, strict=True):
+                total += np.float32(share) * (plane + np.float32(offset))
+        for plane, part, before, after, weight in zip(planes, where, old, new, weights, strict=True):
+            mixed = before + np.float32(command.presence) * weight * (after - before)
+            plane[part] = np.clip(np.rint(mixed), 0, 255)
+
+    def _texture(self, mouth: int, target: Complex, region: Region) -> tuple[Map, Map, Map]:
+        """One mouth of the bank bent to the lips `target`: float32 planes of `region`."""
+        x, y, _covered = inverse_map(target, self._bank.points[mouth].astype(np.complex128), self._lips, region, 1)
+        luma, chroma = self._bank.planes(mouth)
+        half_x, half_y = ((_halved(place) - 0.5) / 2 for place in (x, y))
+        new_luma = cv2.remap(luma, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        colour = cv2.remap(chroma, half_x, half_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        colour = colour.astype(np.float32)
+        return new_luma.astype(np.float32), colour[..., 0], colour[..., 1]
 
     def _matched(self, mouth: int, differences: list[float]) -> NDArray[np.float64]:
         """Brightness and colour to add to a mouth, clamped and calmed over its appearances."""
@@ -131,28 +123,31 @@ def _inside_first(triangles: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.concatenate([triangles[inside], triangles[~inside]])
 
 
-def _masks(target: Complex, region: Region, covered: NDArray[np.bool_]) -> tuple[Map, Map]:
-    """How much of the pasted mouth shows, float32 0..1, and the skin around the lips that is compared."""
+def _masks(target: Complex, region: Region) -> tuple[Map, Map]:
+    """How much of the pasted mouth shows, float32 0..1, and the skin around the lips that is compared.
+
+    Nothing shows outside the points around the mouth, where the bank has no picture.
+    """
     lips = target[: len(OUTER)]
     centre = lips.mean()
     wide = float(np.ptp(lips.real))
     grown = centre + (lips - centre) * _GROW + 0.02 * wide * (lips - centre) / np.abs(lips - centre)
     size = (region.height, region.width)
-    weight, inner = np.zeros(size, np.float32), np.zeros(size, np.float32)
-    for mask, outline in ((weight, grown), (inner, lips)):
+    hull = cv2.convexHull(np.stack([target.real, target.imag], axis=1).astype(np.float32))[:, 0].astype(float)
+    around = hull[:, 0] + 1j * hull[:, 1]
+    weight, inner, covered = (np.zeros(size, np.float32) for _ in range(3))
+    for mask, outline in ((weight, grown), (inner, lips), (covered, around)):
         corners = np.stack([outline.real - region.left, outline.imag - region.top], axis=1)
         cv2.fillPoly(mask, [np.round(corners * 16).astype(np.int32)], 1.0, shift=4)  # type: ignore[call-overload]
-    ring = np.where(covered, np.maximum(weight - inner, 0), 0).astype(np.float32)
+    ring = covered * np.maximum(weight - inner, 0)
     sigma = max(0.6, _FEATHER * wide)
-    soft = cv2.GaussianBlur(weight, (0, 0), sigma)
-    return np.where(covered, soft, 0).astype(np.float32), ring
+    return covered * cv2.GaussianBlur(weight, (0, 0), sigma), ring
 
 
-def _difference(plane: Plane, where: tuple[slice, slice], new: NDArray[np.uint8], _share: Map, ring: Map) -> float:
+def _difference(old: Map, new: Map, ring: Map) -> float:
+    """Mean brightness by which `old` exceeds `new` on the ring of skin around the lips."""
     total = float(ring.sum())
-    if total < 1:
-        return 0.0
-    return float(((plane[where].astype(np.float32) - new) * ring).sum()) / total
+    return float(((old - new) * ring).sum()) / total if total >= 1 else 0.0
 
 
 def _halved(values: Map) -> Map:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,26 +11,24 @@ from pathlib import Path
 
 import av
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from scipy.signal import savgol_filter
 
-from avatars.engine.bank import MouthBank, MouthCutter, choose_mouths, pick_mouths
-from avatars.engine.base import BaseWindow, choose_window, idle_path
+from avatars.engine.bank import MouthBank, MouthCutter, choose_mouths
+from avatars.engine.base import BaseWindow, choose_window
 from avatars.engine.card import DRAFT, judge
 from avatars.engine.contract import AvatarCard, ConsentEvidence, Progress, unwatched
+from avatars.engine.drive import Command, plan
 from avatars.engine.errors import ModalityRefused
 from avatars.engine.footage import Footage, stored_frames, survey
 from avatars.engine.framing import frame_for
 from avatars.engine.geometry import Complex, ShapeModel, learn_shape
-from avatars.engine.package import AvatarModel, BaseTrack, load_model, save_model
+from avatars.engine.package import BaseTrack, load_model, save_model
 from avatars.engine.reel import write_reel
-from avatars.engine.render import Command, Renderer
+from avatars.engine.render import Renderer
 from avatars.media import frame_of, open_media, target_rate
-from avatars.speech import Speech, mouth_track
+from avatars.speech import Speech
 
 _FRONTAL = 0.35
-_SILENCE_S = 0.16  # a pause shorter than this is part of the speech
-_EASE_FRAMES = 2.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,9 @@ class WarpEngine:
         draft = self._draft(footage, shape, base, bank)
         save_model(out, **package, footage_sha256=sha256, card=draft)  # type: ignore[arg-type]
         progress(0.8, "Measuring the avatar")
-        card = judge(self, out, footage, draft, lambda share: progress(0.8 + 0.2 * share, "Measuring the avatar"))
+        card = judge(
+            self, out, footage, window, draft, lambda share: progress(0.8 + 0.2 * share, "Measuring the avatar")
+        )
         save_model(out, **package, footage_sha256=sha256, card=card)  # type: ignore[arg-type]
         progress(1.0, "Done")
         return card
@@ -103,39 +102,6 @@ def _draw(renderer: Renderer, commands: list[Command], fps: int, progress: Progr
         frame.pts, frame.time_base = number, Fraction(1, fps)
         progress(number / len(commands), "Performing")
         yield frame
-
-
-def plan(model: AvatarModel, speech: Speech, fps: int, seed: int) -> list[Command]:
-    """What to draw at each frame of a speech: as many frames as cover its sound."""
-    count = max(1, math.ceil(speech.duration_s * fps - 1e-6))
-    track = mouth_track(speech.phones, fps, count)
-    opening = np.where(track.closed, 0.0, np.clip(track.opening, 0, 1))
-    width = np.clip(gaussian_filter1d(track.width, 0.8), -1, 1)
-    base = model.base
-    moments = math.ceil(count * base.fps / fps) + 1
-    path = idle_path(len(base.points), moments, _motion(base), seed)
-    shown = path[(np.arange(count) * base.fps / fps).astype(int)]
-    mouths = pick_mouths(model.bank, opening, width)
-    presence = _presence(speech, fps, count)
-    return [
-        Command(int(b), int(m), float(o), float(w), float(p))
-        for b, m, o, w, p in zip(shown, mouths, opening, width, presence, strict=True)
-    ]
-
-
-def _presence(speech: Speech, fps: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """1 while speaking, easing to 0 in pauses, where the person's own closed mouth shows."""
-    speaking = np.zeros(count)
-    for phone in speech.phones:
-        if phone.symbol != "sil" or phone.end_s - phone.start_s < _SILENCE_S:
-            speaking[max(0, int(phone.start_s * fps) - 2) : math.ceil(phone.end_s * fps) + 2] = 1
-    eased = gaussian_filter1d(speaking, _EASE_FRAMES, mode="nearest")
-    return np.where(speaking > 0, 1.0, np.where(eased < 0.02, 0.0, eased))
-
-
-def _motion(base: BaseTrack) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    steps = np.abs(np.diff(base.stable.mean(axis=1)))
-    return minimum_filter1d(np.concatenate([steps[:1], steps]) if len(steps) else np.zeros(1), 3)
 
 
 def _rate_and_length(clip: Path) -> tuple[int, int]:

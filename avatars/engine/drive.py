@@ -1,0 +1,109 @@
+"""From timed speech to what is drawn at each frame: lips, mouths of the bank, idle motion."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from avatars.engine.bank import pick_mouths
+from avatars.engine.base import idle_path
+from avatars.engine.geometry import Reals, gap
+from avatars.engine.package import AvatarModel, BaseTrack
+from avatars.speech import Speech, mouth_track
+
+_SILENCE_S = 0.16  # a pause shorter than this is part of the speech
+_EASE_S = 0.08
+_ARTICULATION = 0.92  # of the widest opening seen: people laugh wider than they speak
+_FASTEST_PER_S = 11.0  # of the opening range; lips need about 90 ms from closed to wide
+_DISSOLVE = 0.4  # share of the last mouth in the first frame of the next one
+_ALIKE = 0.3  # mouths further apart in opening than this are not mixed
+_SETTLED, _PARTED = 0.04, 0.12  # own opening of a base frame, in shares of the range
+
+
+@dataclass(frozen=True)
+class Command:
+    """One frame: `base` frame; `mouths` of the bank with their shares (sum 1); `opening` 0..1; `width` -1..1;
+    `presence` 0 (the base as it is) .. 1 (the mouth is ours).
+    """
+
+    base: int
+    mouths: tuple[tuple[int, float], ...]
+    opening: float
+    width: float
+    presence: float
+
+
+def commanded_lips(speech: Speech, fps: int) -> tuple[Reals, Reals]:
+    """Opening 0..1 and width -1..1 at every frame that the sound covers, at a speed lips can follow.
+
+    Sounds with closed lips stay at zero; what lies around them gives way.
+    """
+    count = max(1, math.ceil(speech.duration_s * fps - 1e-6))
+    track = mouth_track(speech.phones, fps, count)
+    opening = gaussian_filter1d(np.clip(track.opening, 0, 1), 0.024 * fps, mode="nearest")
+    opening = np.where(track.closed, 0.0, _ARTICULATION * opening)
+    step = _FASTEST_PER_S / fps
+    for now in range(1, count):
+        opening[now] = min(opening[now], opening[now - 1] + step)
+    for now in range(count - 2, -1, -1):
+        opening[now] = min(opening[now], opening[now + 1] + step)
+    width = np.clip(gaussian_filter1d(track.width, 0.04 * fps, mode="nearest"), -1, 1)
+    return opening, width
+
+
+def plan(model: AvatarModel, speech: Speech, fps: int, seed: int) -> list[Command]:
+    """What to draw at each frame of a speech: as many frames as cover its sound."""
+    opening, width = commanded_lips(speech, fps)
+    count = len(opening)
+    base = model.base
+    path = idle_path(len(base.points), math.ceil(count * base.fps / fps) + 1, _motion(base), seed)
+    shown = path[(np.arange(count) * base.fps / fps).astype(int)]
+    mouths = pick_mouths(model.bank, opening, width)
+    presence = np.maximum(_speaking(speech, fps, count), _own_opening(model)[shown])
+    return [
+        Command(
+            base=int(shown[now]),
+            mouths=_mixed(model, int(mouths[now]), int(mouths[max(0, now - 1)])),
+            opening=float(opening[now]),
+            width=float(width[now]),
+            presence=float(presence[now]),
+        )
+        for now in range(count)
+    ]
+
+
+def _mixed(model: AvatarModel, mouth: int, before: int) -> tuple[tuple[int, float], ...]:
+    """The first frame of a new mouth keeps some of the last one, unless that would show lips through teeth."""
+    apart = abs(float(model.bank.opening[mouth] - model.bank.opening[before]))
+    if mouth == before or apart > _ALIKE:
+        return ((mouth, 1.0),)
+    return ((mouth, 1 - _DISSOLVE), (before, _DISSOLVE))
+
+
+def _speaking(speech: Speech, fps: int, count: int) -> Reals:
+    """1 while speaking, easing to 0 in pauses, where the person's own closed mouth shows."""
+    speaking = np.zeros(count)
+    for phone in speech.phones:
+        if phone.symbol != "sil" or phone.end_s - phone.start_s < _SILENCE_S:
+            speaking[max(0, int((phone.start_s - _EASE_S) * fps)) : math.ceil((phone.end_s + _EASE_S) * fps)] = 1
+    eased = gaussian_filter1d(speaking, _EASE_S * fps, mode="nearest")
+    return np.where(speaking > 0, 1.0, np.where(eased < 0.02, 0.0, eased))
+
+
+def _own_opening(model: AvatarModel) -> Reals:
+    """How much of each base frame's own mouth must be covered because it is not closed: 0..1."""
+    shape, base = model.shape, model.base
+    faces = [shape.canonical(stable)(points) for stable, points in zip(base.stable, base.points, strict=True)]
+    opening = gap(np.stack(faces)) / shape.opening_max
+    smooth = gaussian_filter1d(opening, 2.0, mode="nearest")
+    return np.clip((smooth - _SETTLED) / (_PARTED - _SETTLED), 0, 1)
+
+
+def _motion(base: BaseTrack) -> NDArray[np.float64]:
+    """Speed of the head at each base frame, pixels per frame."""
+    steps = np.abs(np.diff(base.stable.mean(axis=1)))
+    return np.concatenate([steps[:1], steps]) if len(steps) else np.zeros(1)
