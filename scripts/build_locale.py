@@ -131,7 +131,7 @@ def build(catalogue: Catalog) -> None:
 
 
 def main() -> int:
-    """Entry point; the exit status is 1 when something is missing or contradictory."""
+    """Entry point; with `--check` the exit status is 1 when something is missing or contradictory."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; list what is missing")
     only_check = parser.parse_args().check
@@ -143,7 +143,7 @@ def main() -> int:
     else:
         build(catalogue)
     print("\n".join(problems) or f"{len(catalogue)} texts in Chinese, nothing missing", file=sys.stderr)
-    return 1 if problems else 0
+    return 1 if problems and only_check else 0
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from avatars.demo import seed
+from compliance.accounts import demo
 from compliance.accounts.models import Membership, Organisation, OrganisationKind, Role, User
 from compliance.accounts.navigation import DOORS, nav_items, url_of
 from tests.accounts.conftest import Cast
@@ -39,9 +41,18 @@ def test_demonstration_passwords_are_shown_only_in_the_demonstration(
     client: Client, db: None, settings: object
 ) -> None:
     settings.AVOW_DEMO = False  # type: ignore[attr-defined]
-    assert "demo.avow.example" not in client.get("/").content.decode()
+    assert "avow.example" not in client.get("/").content.decode()
     settings.AVOW_DEMO = True  # type: ignore[attr-defined]
-    assert "streamer@demo.avow.example" in client.get("/").content.decode()
+    assert "streamer@avow.example" in client.get("/").content.decode()
+
+
+def test_the_start_page_introduces_exactly_the_people_who_are_seeded(db: None) -> None:
+    seed()
+    for person in demo.PEOPLE:
+        user = User.objects.get(email=person.email)
+        assert user.check_password(demo.PASSWORD)
+        assert user.memberships.get().role == person.role
+        assert user.memberships.get().organisation.name == person.organisation
 
 
 def test_a_regulator_in_name_only_sees_no_audit(cast: Cast) -> None:

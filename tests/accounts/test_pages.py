@@ -78,9 +78,7 @@ def test_a_role_that_does_not_exist_here_is_explained(cast: Cast) -> None:
 
 def test_a_mistyped_provider_code_is_explained_and_a_right_one_saved(cast: Cast) -> None:
     client = cast.client_of(cast.owner)
-    wrong = client.post(
-        _page(cast.brand), {"name": "Qingshan Tea", "provider_code": USCC_CODE[:-6] + "H10000"}
-    )
+    wrong = client.post(_page(cast.brand), {"name": "Qingshan Tea", "provider_code": USCC_CODE[:-6] + "H10000"})
     assert wrong.status_code == 422
     assert "typing error" in wrong.content.decode()
     client.post(_page(cast.brand), {"name": "Qingshan Tea", "provider_code": f" {USCC_CODE.lower()} "})
@@ -98,9 +96,7 @@ def test_one_cannot_switch_into_an_organisation_one_does_not_belong_to(cast: Cas
 def test_switching_changes_for_whom_one_acts(cast: Cast) -> None:
     Membership.objects.create(user=cast.owner, organisation=cast.other_brand, role=Role.LEGAL)
     client = cast.client_of(cast.owner)
-    response = client.post(
-        reverse("accounts:switch"), {"organisation": str(cast.other_brand.pk)}, follow=True
-    )
+    response = client.post(reverse("accounts:switch"), {"organisation": str(cast.other_brand.pk)}, follow=True)
     assert "You act for Other Tea." in response.content.decode()
 
 

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from allauth.account.models import EmailAddress
 
-from compliance.accounts import demo, services
-from compliance.accounts.models import Membership, Organisation, OrganisationKind, Role, User
+from compliance.accounts import services
+from compliance.accounts.models import Membership, OrganisationKind, Role, User
 from compliance.accounts.selectors import has_role
 from compliance.errors import BadInput, Refused
 from tests.accounts.conftest import Cast
 
 
 def test_a_known_person_gets_the_role_and_keeps_the_account(cast: Cast) -> None:
-    membership, is_new = services.add_member(
-        organisation=cast.brand, email="STRANGER@example.org", role=Role.LEGAL
-    )
+    membership, is_new = services.add_member(organisation=cast.brand, email="STRANGER@example.org", role=Role.LEGAL)
     assert membership.user == cast.stranger
     assert not is_new
     assert has_role(cast.stranger, cast.brand, Role.LEGAL)
 
 
 def test_an_unknown_person_gets_an_account_that_no_password_opens(cast: Cast) -> None:
-    membership, is_new = services.add_member(
-        organisation=cast.brand, email="new@example.org", role=Role.LEGAL
-    )
+    membership, is_new = services.add_member(organisation=cast.brand, email="new@example.org", role=Role.LEGAL)
     assert is_new
     assert not membership.user.has_usable_password()
     assert membership.user.display_name == "new"
@@ -67,23 +62,3 @@ def test_a_streamer_opens_one_place_of_their_own_however_often_they_ask(cast: Ca
     assert first.kind == OrganisationKind.PERSONAL
     assert has_role(cast.colleague, first, Role.STREAMER)
     assert not has_role(cast.owner, first)
-
-
-def test_accounts_with_a_published_password_do_not_exist_outside_the_demonstration(
-    db: None, settings: object
-) -> None:
-    settings.AVOW_DEMO = False  # type: ignore[attr-defined]
-    with pytest.raises(Refused):
-        demo.seed_people()
-    assert not User.objects.exists()
-
-
-def test_the_demonstration_is_seeded_once(db: None, settings: object) -> None:
-    settings.AVOW_DEMO = True  # type: ignore[attr-defined]
-    people = demo.seed_people()
-    assert demo.seed_people() == people
-    assert set(people) == set(Role)
-    assert Membership.objects.count() == 5
-    assert Organisation.objects.count() == 3
-    assert EmailAddress.objects.filter(verified=True).count() == 5
-    assert people[Role.PRODUCER].check_password(demo.PASSWORD)
