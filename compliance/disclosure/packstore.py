@@ -49,3 +49,24 @@ def _load(path: Path) -> RulePack:
     if known_digests().get(f"{pack.id}@{pack.version}") != pack.digest:
         raise PackUnknown(pack.id, pack.version, code="rule_pack_changed")
     return pack
+
+
+def seal_packs() -> tuple[str, ...]:
+    """Add the digests of versions that are new, and return them as `id@version`.
+
+    Raises `PackUnknown` when a version that was put to use before has other content now: give it a new version, and
+    keep the old file in `packs/superseded/`.
+    """
+    digests = known_digests()
+    new = {}
+    for path in _pack_files(PACKS_DIR):
+        pack = read_pack_file(path)
+        name = f"{pack.id}@{pack.version}"
+        if digests.get(name, pack.digest) != pack.digest:
+            raise PackUnknown(pack.id, pack.version, code="rule_pack_changed")
+        if name not in digests:
+            new[name] = pack.digest
+    if new:
+        text = json.dumps(digests | new, indent=2, sort_keys=True) + "\n"
+        (PACKS_DIR / "digests.json").write_text(text, "utf-8")
+    return tuple(new)

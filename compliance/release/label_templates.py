@@ -35,6 +35,8 @@ _ALIGN_MIN = 0.8  # how much lower than wide a text may be and still be measured
 _NEXT_LINE_FROM, _NEXT_LINE_TO = 0.75, 1.3  # sizes of a further line, as shares of the line above
 _SEARCH_WIDTH, _SEARCH_HEIGHT = 0.72, 0.45  # part of the picture a region covers
 _EDGE = 0.12  # em of ground kept around the ink, so that the outline counts
+# Beyond that edge, em that must stay calm on either side: a word set before the label could turn its sense ("not ...").
+_QUIET, _QUIET_SPECKS = 0.25, 0.01
 
 
 def _face_height() -> float:
@@ -110,6 +112,7 @@ class LineTemplate:
 
     def __init__(self, master: _Master, x: float, y: float, font_px_x: float, font_px_y: float) -> None:
         self.x, self.y, self.font_px_y = int(np.floor(x)), int(np.floor(y)), font_px_y
+        self._quiet_px = max(2, round(_QUIET * font_px_x))
         shift_x, shift_y = x - self.x, y - self.y
         drawn = _scaled(master.ink, font_px_x, font_px_y)
         self.height, self.width = drawn.shape[0] + 1, drawn.shape[1] + 1
@@ -143,7 +146,8 @@ class LineTemplate:
         """(least correlation of a character with its drawing, -1..1; least contrast of a character, 1..21).
 
         Contrast is the ratio of strokes to their ground (WCAG 2.2, 1.4.3), both levels by least squares over the
-        character. A place outside the picture or a flat patch correlates with nothing: 0.
+        character. A place outside the picture, a flat patch, or a line with more writing right before or after it
+        counts as nothing: 0.
         """
         pixels = self._pixels(luma)
         if pixels is None:
@@ -155,7 +159,17 @@ class LineTemplate:
         step = covariance / self._ink_spread
         ground = mean - step * self._ink_mean + 128
         light, dark = _luminance(ground + step, black_white), _luminance(ground, black_white)
+        if not self._stands_alone(luma, ground + step / 2):
+            return 0.0, 1.0
         return float(correlation.min()), float(((light + 0.05) / (dark + 0.05)).min())
+
+    def _stands_alone(self, luma: NDArray[np.uint8], midway: NDArray[np.floating[Any]]) -> bool:
+        """Whether the ground goes on calmly to the left and right of the text: nothing there is as light as strokes."""
+        rows = luma[self.y : self.y + self.height]
+        before = rows[:, max(0, self.x - self._quiet_px) : self.x]
+        after = rows[:, self.x + self.width : self.x + self.width + self._quiet_px]
+        light = np.count_nonzero(before > midway[0]) + np.count_nonzero(after > midway[-1])
+        return bool(light <= _QUIET_SPECKS * (before.size + after.size))
 
 
 def _luminance(luma: NDArray[np.floating[Any]], black_white: tuple[float, float]) -> Pixels:

@@ -228,6 +228,21 @@ def test_an_old_decision_is_replayed_with_the_superseded_version(
         packstore.find_pack.__wrapped__("xx-test", "1", new.digest)
 
 
+def test_sealing_adds_new_versions_and_refuses_changed_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packstore, "PACKS_DIR", tmp_path)
+    (tmp_path / "digests.json").write_text("{}", "utf-8")
+    file = tmp_path / "xx-test.json"
+    file.write_text(json.dumps(PACK), "utf-8")
+    assert packstore.seal_packs() == ("xx-test@1",)
+    assert packstore.seal_packs() == ()
+    file.write_text(json.dumps(changed(lambda p: p.update(maintainer="Somebody else"))), "utf-8")
+    with pytest.raises(PackUnknown):
+        packstore.seal_packs()
+    file.write_text(json.dumps(changed(lambda p: p.update(version="2"))), "utf-8")
+    assert packstore.seal_packs() == ("xx-test@2",)
+    assert set(packstore.known_digests()) == {"xx-test@1", "xx-test@2"}
+
+
 def test_markets_for_forms() -> None:
     codes = dict(markets("en"))
     assert codes["CN"] == "China (mainland)" and dict(markets("zh-hans"))["EU"] == "欧盟"

@@ -200,6 +200,23 @@ def test_attack_other_words(text: str) -> None:
     assert refusal(CHINA, seen) == "label_missing"
 
 
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        (CHINA, "不是数字人 · AI生成"),
+        (CHINA, "数字人 · AI生成的"),
+        (CHINA, "不 数字人 · AI生成"),
+        (spec_for(640, 360, "EU"), "NOT AI GENERATED"),
+        (spec_for(640, 360, "EU"), "AI GENERATED NOT"),
+    ],
+)
+def test_attack_one_more_word_turns_the_sense(spec: LabelSpec, text: str) -> None:
+    twisted = dataclasses.replace(spec, lines=(text,), secondary_ratio=1.0, dominant="")
+    same_runs = dataclasses.replace(spec, lines=(text,))
+    for attack in (twisted, same_runs):
+        assert refusal(spec, measure(spec, drawn(attack), frames=2)) == "label_missing"
+
+
 def test_attack_second_language_left_out() -> None:
     assert refusal(BOTH, measure(BOTH, drawn(CHINA), frames=3)) == "label_missing"
 

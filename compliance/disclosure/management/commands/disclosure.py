@@ -1,4 +1,4 @@
-"""`manage.py disclosure decide|replay|packs`: the rules from a terminal."""
+"""`manage.py disclosure decide|replay|packs|seal`: the rules from a terminal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from compliance.disclosure import Decision, Outcome, evaluate, load_packs, replay
+from compliance.disclosure.packstore import seal_packs
 from compliance.disclosure.selectors import describe
 from compliance.errors import AvowError
 
@@ -25,19 +26,20 @@ EXIT = {
 
 
 class Command(BaseCommand):
-    """Decide on facts, decide again on a stored decision, list the rule packs."""
+    """Decide on facts, decide again on a stored decision, list the rule packs, seal new versions."""
 
     help = "Disclosure rules: decide on facts, replay a stored decision, list rule packs."
     requires_system_checks = ("disclosure",)  # the rules are pure; pages and tables need not stand
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Three verbs."""
+        """Four verbs."""
         verbs = parser.add_subparsers(dest="verb", required=True)
         decide = verbs.add_parser("decide", help="decide on facts; exit status 0 allow, 3 hold, 4 evidence, 5 block")
         decide.add_argument("--facts", required=True, help="JSON file, or - for standard input")
         again = verbs.add_parser("replay", help="decide again with the pack versions a decision names")
         again.add_argument("decision", help="JSON file, or - for standard input")
         packs = verbs.add_parser("packs", help="list the rule packs in use")
+        verbs.add_parser("seal", help="put new pack versions to use: add their digests")
         for verb in (decide, again, packs):
             verb.add_argument("--json", action="store_true", help="machine-readable output")
             verb.add_argument("--language", default="en", help="en or zh-hans")
@@ -47,6 +49,9 @@ class Command(BaseCommand):
         try:
             if options["verb"] == "packs":
                 self._packs(options)
+            elif options["verb"] == "seal":
+                for name in seal_packs():
+                    self.stdout.write(name)
             else:
                 self._decide(options)
         except AvowError as refusal:
