@@ -179,7 +179,8 @@ class GrantForm(TermsForm):
                 "separate_consent",
                 gettext("Face, body and voice need this separate consent; without it, leave them out above."),
             )
-        if data.get("age_band") != AgeBand.ADULT and data.get("principal") == self.user:
+        minor = data.get("age_band") not in (None, AgeBand.ADULT.value)
+        if minor and data.get("principal") == self.user:
             self.add_error(
                 "age_band",
                 gettext("Under 18, a parent or guardian has to consent from an account of their own."),

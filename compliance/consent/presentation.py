@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from compliance.consent import vocab
 from compliance.consent.models import ConsentEvent, Grant, State
 from compliance.consent.rules import ConsentState
-from compliance.consent.terms import GrantTerms
+from compliance.consent.terms import BIOMETRIC, GrantTerms, Mode
 
 Text = str | Promise
 
@@ -54,7 +54,7 @@ def scope_rows(terms: GrantTerms) -> list[Row]:
         Row(_("Languages"), tuple(vocab.language_name(code) for code in sorted(terms.languages))),
         Row(_("Term"), text=term_text(terms)),
         Row(_("Hours in all"), text=str(terms.max_hours or _("no limit"))),
-        Row(_("Live rooms"), text=str(terms.daily_window or _("at any hour"))),
+        Row(_("Live rooms"), text=_live_hours(terms)),
         Row(_("Approvals needed"), _labels(vocab.APPROVALS, terms.approvals_needed)),
         Row(_("Training of other models"), text=str(vocab.TRAINING[terms.training_use])),
     ]
@@ -63,6 +63,16 @@ def scope_rows(terms: GrantTerms) -> list[Row]:
 
 def _labels(labels: vocab.Labels, codes: frozenset[str]) -> tuple[str, ...]:
     return tuple(str(label) for code, label in labels.items() if code in codes)
+
+
+def _live_hours(terms: GrantTerms) -> str:
+    """Nothing to say where live rooms are not granted at all."""
+    return str(terms.daily_window or _("at any hour")) if Mode.LIVE in terms.modes else ""
+
+
+def sensitive_traits(terms: GrantTerms) -> str:
+    """The traits that need the separate consent, in the active language; empty if there are none."""
+    return " · ".join(_labels(vocab.MODALITIES, frozenset(terms.modalities & BIOMETRIC)))
 
 
 def term_text(terms: GrantTerms) -> str:

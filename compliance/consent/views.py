@@ -129,6 +129,7 @@ def _review(
     context = {
         "sealed": ceremony.seal(),
         "rows": presentation.scope_rows(terms),
+        "sensitive": presentation.sensitive_traits(terms),
         "grantee": data["grantee"],
         "principal": data["principal"],
         "notice": notice,
@@ -181,6 +182,7 @@ def detail(request: HttpRequest, grant_id: UUID) -> HttpResponse:
         "can_withdraw": own and state in IN_FORCE,
         "newer": newer,
         "rows": presentation.scope_rows(terms),
+        "sensitive": presentation.sensitive_traits(terms),
         "timeline": presentation.timeline(list(grant.events.select_related("entity"))),
         "entries": entries_for_subject(grant.pk),
         "usages": grant.usages.all(),
