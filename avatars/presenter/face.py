@@ -34,7 +34,7 @@ def relief(canvas: Canvas) -> Image:
     outline = head_outline()
     right = outline[outline[:, 0] > 0]
     right = right[np.argsort(right[:, 1])]
-    half = np.interp(canvas.y, right[:, 1], right[:, 0]).astype(np.float32)
+    half = np.maximum(np.interp(canvas.y, right[:, 1], right[:, 0]), 13)
     across = np.clip(np.abs(canvas.x) / half, 0, 1)
     profile = _smooth_curve(
         canvas.y, (-190, -150, -100, -40, 0, 60, 120, 165, 193), (25, 62, 84, 92, 88, 88, 88, 83, 56)
@@ -49,7 +49,7 @@ def _bumps(canvas: Canvas) -> list[tuple[Image, float]]:
     return [
         (canvas.pair(EYE_X, -6, 30, 16), -11.0),
         (canvas.pair(EYE_X, 1, 21, 11), 7.0),
-        (canvas.pair(22, -4, 9, 15), -7.0),
+        (canvas.pair(22, -4, 9, 15), -4.0),
         (canvas.pair(48, -33, 34, 9, 6), 4.0),
         (canvas.pair(66, 46, 28, 22, -20), 7.0),
         (canvas.pair(37, 104, 5, 20, -32), -1.8),
@@ -70,8 +70,8 @@ def _nose(canvas: Canvas) -> Image:
     """Bridge, tip and wings; the underside falls off below them."""
     down = canvas.y
     ridge_width = _smooth_curve(down, (-30, 10, 50, 80), (11, 10.5, 12.5, 14))
-    ridge = np.exp(-0.5 * np.abs(canvas.x / ridge_width) ** 2.3)
-    rise = _smooth_curve(down, (-50, -20, 10, 45, 68, 90), (0, 5, 10.5, 17, 20, 18))
+    ridge = np.exp(-0.5 * np.abs(canvas.x / ridge_width) ** 2.0)
+    rise = _smooth_curve(down, (-50, -20, 10, 45, 68, 90), (0, 5, 9.5, 15, 18.5, 17))
     edge = 86 - 5 * np.exp(-0.5 * ((np.abs(canvas.x) - 11) / 5) ** 2)
     fall = smoothstep(4, -11, down - edge)
     tip = 9 * canvas.blob(0, 67, 11, 10) + 9 * canvas.pair(17.5, 74.5, 6.5, 6.5)
@@ -149,7 +149,7 @@ def _brows(canvas: Canvas, light: Image, random: np.random.Generator) -> None:
     """Hair by hair along an arch, under a soft powder."""
     for side in (-1, 1):
         arch = spline(
-            [(side * x, y) for x, y in ((22.0, -33.0), (40.0, -37.5), (62.0, -38.0), (84.0, -29.0))], closed=False
+            [(side * x, y) for x, y in ((23.0, -31.0), (40.0, -36.5), (62.0, -39.5), (84.0, -30.0))], closed=False
         )
         paint(light, BROW_HAIR, 0.55 * canvas.stroke(arch[4:-8], 4.6, 1.8))
         hairs = []
@@ -157,7 +157,7 @@ def _brows(canvas: Canvas, light: Image, random: np.random.Generator) -> None:
             root = arch[int(share * (len(arch) - 1))]
             thick = 4.2 * (1 - share) ** 0.5 * (0.75 + 0.25 * min(share * 8, 1))
             start = root + np.array([random.normal(0, 0.6), random.uniform(-0.55, 0.8) * thick])
-            lean = np.array([side * (2.2 + 5.5 * share), -5.2 * (1 - share) ** 1.5 + 2.4 * share])
+            lean = np.array([side * (2.2 + 5.5 * share), -4.0 * (1 - share) ** 1.5 + 2.4 * share])
             bend = np.array([0.0, -0.4])
             hairs.append(np.array([start, start + lean * 0.55 + bend, start + lean]))
         paint(light, BROW_HAIR, 0.75 * canvas.strokes(hairs, 0.6))

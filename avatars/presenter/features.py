@@ -13,7 +13,7 @@ from avatars.presenter.face import EYE_X, MOUTH_Y
 # Distance of the lips' inner edges at opening 1, units; about a third of the distance of the pupils.
 FULL_GAP = 31.0
 
-_HALF_WIDTH = 38.5
+_HALF_WIDTH = 40.0
 _UPPER_LIP, _LOWER_LIP = linear(190, 92, 92), linear(208, 112, 110)
 _LIP_SHADOW, _CAVITY = linear(112, 38, 42), linear(48, 12, 14)
 _TEETH, _TONGUE = linear(232, 224, 214), linear(186, 86, 88)
@@ -44,7 +44,7 @@ class Mouth:
         gap = lip_gap(opening)
         u = np.clip(np.abs(x) / half, 0, 1)
         bow = np.sqrt(np.clip(1 - u**1.9, 0, 1))
-        corner = -3.4 * u**2.4 * (1 - 0.6 * opening)
+        corner = -5.2 * u**2.4 * (1 - 0.6 * opening)
         inner_top = -0.24 * gap * bow + corner + 0.9 * np.exp(-((x / 7) ** 2)) * (1 - opening)
         inner_low = 0.76 * gap * bow**0.9 + corner
         top = inner_top - (8.6 + 2.2 * pout) * _cupid(u) * (1 - 0.16 * opening)
@@ -121,10 +121,10 @@ class Eye:
         """`skin` (RGB under the canvas) with the eye. `closed` 0..1; `gaze`: units right and down."""
         x = (self.canvas.x - self.side * EYE_X) * self.side
         y = self.canvas.y
-        u = np.clip((x + 1) / 27.0, -1, 1)
+        u = np.clip((x + 1) / 28.5, -1, 1)
         tilt = -1.8 * u
-        upper = tilt - 11.6 * (1 - np.abs(u + 0.08) ** 2.3).clip(0, 1) ** 0.8
-        lower = tilt + 7.4 * (1 - np.abs(u - 0.12) ** 2.0).clip(0, 1) ** 0.9
+        upper = tilt - 12.4 * (1 - np.abs(u + 0.08) ** 2.3).clip(0, 1) ** 0.8
+        lower = tilt + 7.0 * (1 - np.abs(u - 0.12) ** 2.0).clip(0, 1) ** 0.9
         lid = upper + (lower - upper - 0.6) * closed
         within = smoothstep(1.0, 0.94, np.abs(u))
         light = (skin.astype(np.float32) / 255) ** 2.2
@@ -153,8 +153,8 @@ class Eye:
         fibre = np.interp(turn, np.arange(len(self._fibres) + 1), np.append(self._fibres, self._fibres[0]))
         glow = 0.55 + 0.35 * fibre + 0.75 * smoothstep(-4, 9, down) * smoothstep(10, 4, radius)
         iris = np.array(_IRIS, dtype=np.float32) * glow[..., None]
-        paint(ball, iris, np.asarray(np.clip((11.2 - radius) / 1.1 + 0.5, 0, 1), dtype=np.float32))
-        ring = np.exp(-0.5 * ((radius - 10.6) / 1.1) ** 2)
+        paint(ball, iris, np.asarray(np.clip((11.9 - radius) / 1.1 + 0.5, 0, 1), dtype=np.float32))
+        ring = np.exp(-0.5 * ((radius - 11.2) / 1.1) ** 2)
         paint(ball, linear(30, 18, 14), np.asarray(0.75 * ring, dtype=np.float32))
         paint(ball, linear(10, 7, 7), np.asarray(np.clip((4.7 - radius) / 1.0 + 0.5, 0, 1), dtype=np.float32))
         ball *= (0.45 + 0.55 * smoothstep(-1, 8, under_lid))[..., None]
@@ -173,7 +173,7 @@ class Eye:
         paint(light, _LASH, np.asarray(0.42 * lower_lash, dtype=np.float32))
         thick = 1.3 + 1.3 * smoothstep(-0.8, 0.6, u)
         lash = np.clip((thick - np.abs(y - lid + 0.8)) / 1.0 + 0.5, 0, 1) * smoothstep(1.0, 0.97, np.abs(u))
-        wing_y = -1.8 + 1.4 * closed - 0.42 * (x - 24)
-        wing = np.clip((1.5 * smoothstep(34, 25, x) - np.abs(y - wing_y + 0.6)) / 0.9 + 0.2, 0, 1)
-        wing = wing * smoothstep(22.5, 25, x) * smoothstep(34, 32, x)
+        wing_y = -1.8 + 1.4 * closed - 0.42 * (x - 25.5)
+        wing = np.clip((1.5 * smoothstep(35, 26, x) - np.abs(y - wing_y + 0.6)) / 0.9 + 0.2, 0, 1)
+        wing = wing * smoothstep(24, 26.5, x) * smoothstep(35, 33, x)
         paint(light, _LASH, np.asarray(0.93 * np.maximum(lash, wing), dtype=np.float32))

@@ -59,10 +59,11 @@ def draw_front_hair(canvas: Canvas, random: np.random.Generator) -> tuple[Image,
     for side in (-1, 1):
         guides = [_side_guide(guide, side) for guide in _FRONT_GUIDES]
         body = np.vstack([guides[0][:-4], _locks(guides, random), guides[-1][-4::-1]])
-        mask = canvas.fill(body, 0.8)
+        mask = canvas.fill(body, 1.3)
         paint(colour, _ROOT, mask)
         alpha = np.maximum(alpha, mask)
         _strands(canvas, colour, alpha, guides, random)
+        colour *= (1 - mask * (1 - _volume(canvas, mask)))[..., None]
     shadow = canvas.stroke(spline([(_PART_X, -190.0), (_PART_X - 1, -172.0), (_PART_X - 3, -158.0)], False), 1.4, 1.2)
     paint(colour, linear(120, 84, 68), 0.5 * shadow)
     return colour, alpha
@@ -75,6 +76,13 @@ def _side_guide(points: tuple[tuple[float, float], ...], side: int) -> Curve:
         pull = np.clip((-y - 70) / 90, 0, 1)
         moved.append((side * x + _PART_X * pull, y))
     return spline(moved, closed=False, steps=10)
+
+
+def _volume(canvas: Canvas, mask: Image) -> Image:
+    """Brightness of a bundle of hair: round in the middle, dark where it turns away."""
+    inside = np.asarray(mask > 0.5, dtype=np.uint8)
+    depth = np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 5), dtype=np.float32) / canvas.scale
+    return 0.5 + 0.62 * smoothstep(0, 17, depth) - 0.1 * smoothstep(17, 34, depth)
 
 
 def _locks(guides: list[Curve], random: np.random.Generator) -> Curve:

@@ -160,7 +160,7 @@ def _neck(canvas: Canvas) -> tuple[Image, Image]:
     albedo[:] = np.array(SKIN) * 0.94
     light = light_relief(canvas.soften(height, 4), albedo, canvas.scale, np.full_like(height, 0.25))
     light *= hollows(height, canvas.scale)[..., None] * 0.97
-    jaw = 1 - 0.62 * np.exp(-0.5 * (canvas.x / 66) ** 4) * smoothstep(242, 178, canvas.y - 0.1 * canvas.x)
+    jaw = 1 - 0.7 * np.exp(-0.5 * (canvas.x / 66) ** 4) * smoothstep(250, 184, canvas.y - 0.1 * canvas.x)
     light *= np.stack([jaw**0.8, jaw, jaw**1.08], axis=-1)
     return np.asarray(light, dtype=np.float32), canvas.fill(outline, 0.5)
 
