@@ -95,7 +95,7 @@ def compose_label(
     if duty is None:
         return None
     wanted = duty.parameters
-    lines = _lines(wanted.get("texts", ()), languages)
+    lines = label_lines(wanted.get("texts", ()), languages)
     if not lines:
         raise LabelImpossible("no market says what the label must say")
     for line in lines:
@@ -133,7 +133,11 @@ def _region(allowed: Sequence[str] | None) -> Region:
     raise LabelImpossible(f"the regions {', '.join(allowed)} are none of {', '.join(REGIONS)}")
 
 
-def _lines(requirements: Sequence[Mapping[str, Any]], languages: Sequence[str]) -> tuple[str, ...]:
+def label_lines(requirements: Sequence[Mapping[str, Any]], languages: Sequence[str] = ()) -> tuple[str, ...]:
+    """One wording per language that holds the elements of all `requirements` (the `texts` of a duty).
+
+    Raises `LabelImpossible` when no wording of a language does.
+    """
     by_language: dict[str, list[Mapping[str, Any]]] = {}
     for requirement in requirements:
         by_language.setdefault(requirement["language"], []).append(requirement)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .duties import Duty
+from .errors import LabelImpossible
+from .labels import label_lines
 from .packstore import load_packs
 from .rulepacks import EVERYWHERE, Rule
 
@@ -69,13 +71,20 @@ def _plain(name: str, value: Any, chinese: bool) -> str:
     if name == "mode":
         return _MODES[value][1 if chinese else 0]
     if name == "texts":
-        return " / ".join(dict.fromkeys(text["wordings"][0] for text in value))
+        return " / ".join(_wordings(value))
     if name in _PERCENT:
         return f"{100 * value:g}"
     if isinstance(value, int | float):
         return f"{value:g}"
     words = [_WORDS.get(word, word) if chinese else word.replace("_", " ") for word in _as_list(value)]
     return ("、" if chinese else ", ").join(words)
+
+
+def _wordings(texts: list[dict[str, Any]]) -> tuple[str, ...]:
+    try:
+        return label_lines(texts)
+    except LabelImpossible:  # a description is owed even of duties that cannot be met
+        return tuple(dict.fromkeys(wording for text in texts for wording in text["wordings"]))
 
 
 def _as_list(value: str | list[str]) -> list[str]:

@@ -25,9 +25,10 @@ from .label_templates import FACE_HEIGHT, LineSearch, LineTemplate
 
 # Correlation of a character with its drawing, lowest of the label: 0.946 and more for honest labels after H.264 at
 # CRF 32, 0.90 for the likeliest wrong character (主 for 生), below 0.3 for most others. One frame may be coarse; over
-# all frames the text must be exact.
+# a few frames the text must be exact.
 MIN_IN_FRAME = 0.70
 MIN_ON_AVERAGE = 0.92
+AVERAGE_WEIGHT = 0.2  # of the newest frame in the moving average
 # Between two looks for a label that is not there yet; doubles, so a long unlabelled file stays cheap to
 # refuse.
 FIRST_RETRY_S = 0.04
@@ -121,7 +122,8 @@ class LabelMeter:
         self._time = _Timeline()
         self._retry_at_s, self._retry_after_s = -np.inf, FIRST_RETRY_S
         self._contrast: float | None = None
-        self._matched, self._correlation_sum = 0, 0.0
+        self._average: float | None = None
+        self._worst_average = 1.0
 
     def measure(self, y_plane: NDArray[np.uint8], t_s: float) -> None:
         """Look at one decoded frame: luma [height, width], shown at `t_s` seconds.
@@ -137,7 +139,7 @@ class LabelMeter:
     def result(self) -> LabelMeasurement:
         """Everything seen so far."""
         time = self._time
-        found = self._matched > 0 and self._correlation_sum / self._matched >= MIN_ON_AVERAGE
+        found = self._average is not None and self._worst_average >= MIN_ON_AVERAGE
         gaps = time.all_gaps()
         return LabelMeasurement(
             found=found,
@@ -150,6 +152,12 @@ class LabelMeter:
             start_seconds=(gaps[0][0] if gaps else time.end_s) - time.first_s,
             frames=time.frames,
         )
+
+    def _remember(self, correlation: float) -> None:
+        """A moving average over about ten frames, and the worst it ever was: other words for a while count."""
+        before = correlation if self._average is None else self._average
+        self._average = before + AVERAGE_WEIGHT * (correlation - before)
+        self._worst_average = min(self._worst_average, self._average)
 
     def _glyph_height_px(self) -> float:
         """Height of the lowest line, to the quarter pixel that the measurement resolves."""
@@ -173,7 +181,7 @@ class LabelMeter:
         correlation = min(correlation for correlation, _ in looks)
         if correlation < MIN_IN_FRAME:
             return False
-        self._matched, self._correlation_sum = self._matched + 1, self._correlation_sum + correlation
+        self._remember(correlation)
         contrast = min(contrast for _, contrast in looks)
         self._contrast = contrast if self._contrast is None else min(self._contrast, contrast)
         return contrast >= self._spec.min_contrast

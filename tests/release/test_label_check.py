@@ -299,6 +299,12 @@ def test_attack_last_characters_covered_by_a_product_picture() -> None:
     assert refusal(CHINA, measure(CHINA, covered, frames=6)) == "label_gap"
 
 
+def test_attack_other_words_for_half_of_the_time() -> None:
+    right, wrong = drawn(CHINA), drawn(dataclasses.replace(CHINA, lines=("数字人 · AI主成",)))
+    seen = measure(CHINA, lambda i, f: right(i, f) if i < 12 else wrong(i, f), frames=24)
+    assert refusal(CHINA, seen) == "label_missing"
+
+
 def test_attack_label_shrinks_mid_way() -> None:
     big, small = drawn(CHINA), drawn(at_height(CHINA, 15))
     assert refusal(CHINA, measure(CHINA, lambda i, f: big(i, f) if i < 3 else small(i, f), frames=6)) == "label_gap"
