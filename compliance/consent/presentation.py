@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.timezone import localtime
@@ -113,15 +114,16 @@ STEP_NAMES: dict[str, Text] = {
     "permits": gettext_lazy("Permits are revoked"),
     "takes": gettext_lazy("Unfinished recordings are cancelled and deleted"),
     "releases": gettext_lazy("Published videos are withdrawn here and listed for takedown"),
-    "avatars": gettext_lazy("Models of the person are destroyed"),
-    "footage": gettext_lazy("The footage is destroyed"),
+    "avatars": gettext_lazy("Models and footage of the person are destroyed"),
 }
-EFFECTS: tuple[Text, ...] = (
-    *STEP_NAMES.values(),
-    gettext_lazy("The record of this consent and of what was shown is kept as evidence."),
-)
 
 
 def step_name(name: str) -> str:
     """A cascade step in words; its own name if an operator has added one."""
     return str(STEP_NAMES.get(name, name))
+
+
+def effects_of_withdrawal() -> list[str]:
+    """What a withdrawal will do here, in order, as settings say."""
+    kept = _("The record of this consent and of what was shown is kept as evidence.")
+    return [*(step_name(name) for name, _function in settings.AVOW_WITHDRAWAL_STEPS), kept]

@@ -289,7 +289,7 @@ def withdraw_grant(*, grant: Grant, by: User, reason: str = "", method: Method =
     Raises:
         NotYours: withdrawal_not_yours.
     """
-    head = Grant.objects.select_for_update().get(pk=selectors.head_of(grant).pk)
+    head = _lock_head(grant)
     own = selectors.acts_for(by, head.principal)
     if not own and not is_regulator(by):
         raise NotYours("withdrawal_not_yours", _("Only the person who gave this consent can withdraw it."))
@@ -312,6 +312,14 @@ def expire_grants(now: datetime | None = None) -> int:
             if selectors.state_of(grant, now) == ConsentState.EXPIRED:
                 _end(grant, State.EXPIRED, by=None, reason="", method=Method.SCHEDULE)
     return len(ended)
+
+
+def _lock_head(grant: Grant) -> Grant:
+    """The head of the chain, locked; a change that came first makes a newer one."""
+    while True:
+        head = Grant.objects.select_for_update().get(pk=selectors.head_of(grant).pk)
+        if not Grant.objects.filter(supersedes=head).exists():
+            return head
 
 
 def _end(grant: Grant, state: State, *, by: User | None, reason: str, method: Method) -> Withdrawal:
@@ -338,10 +346,16 @@ def _end(grant: Grant, state: State, *, by: User | None, reason: str, method: Me
 def record_usage(*, grant: Grant, release_id: UUID, seconds: float, markets: Sequence[str]) -> None:
     """Count a release against the grant's hours, once per release and market; in the release's transaction.
 
+    The grant is locked and asked once more, because it may have ended, or another release may have used up the
+    hours, since this one was permitted.
+
     Raises:
-        UsageExceeded: hours_exhausted; two releases may have been permitted at the same time.
+        NotInForce: grant_ended.
+        UsageExceeded: hours_exhausted.
     """
-    head = Grant.objects.select_for_update().get(pk=selectors.head_of(grant).pk)
+    head = _lock_head(grant)
+    if selectors.state_of(head, timezone.now()) not in IN_FORCE:
+        raise NotInForce("grant_ended", _("This consent has ended. Give a new one instead."))
     for market in markets:
         Usage.objects.get_or_create(
             release_id=release_id,

@@ -253,7 +253,7 @@ def withdraw(request: HttpRequest, grant_id: UUID) -> HttpResponse:
     head = selectors.head_of(grant)
     if selectors.state_of(head, timezone.now()) not in IN_FORCE:
         return redirect("consent:detail", grant_id=head.pk)
-    return render(request, "consent/withdraw.html", {"grant": head, "effects": presentation.EFFECTS})
+    return render(request, "consent/withdraw.html", {"grant": head, "effects": presentation.effects_of_withdrawal()})
 
 
 @login_needed

@@ -201,6 +201,14 @@ def test_usage_counts_a_release_once_and_ends_at_the_limit(give, lumen):
     assert selectors.used_seconds(grant) == 1800.0
 
 
+def test_attack_release_slips_in_after_the_withdrawal(give, ming, effects):
+    grant = give()
+    services.withdraw_grant(grant=grant, by=ming)
+    with pytest.raises(NotInForce, match="grant_ended"):
+        services.record_usage(grant=grant, release_id=uuid4(), seconds=10.0, markets=["CN"])
+    assert selectors.used_seconds(grant) == 0
+
+
 def test_a_proposal_allows_nothing_until_the_person_answers(give, ming, lumen, producer, stranger):
     terms = terms_for(lumen)
     with pytest.raises(NotYours, match="request_without_role"):
