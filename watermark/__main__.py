@@ -33,9 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m watermark", description="A keyed invisible mark in video."
-    )
+    parser = argparse.ArgumentParser(prog="python -m watermark", description="A keyed invisible mark in video.")
     commands = parser.add_subparsers(required=True)
     embed = commands.add_parser("embed", help="write a marked copy of a video file")
     embed.add_argument("source", metavar="IN", type=Path)

@@ -4,11 +4,13 @@ slot.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
 from watermark.keys import Key
-from watermark.lattice import SHIFT_GRID, carrier_count
+from watermark.lattice import SHIFT_GRID, carrier_count, frequencies
 from watermark.payload import Payload
 from watermark.polar import CODE_BITS, encode
 
@@ -19,6 +21,7 @@ SLOTS = 64
 """Length of the sequence of moves, after which it repeats."""
 
 Phases = npt.NDArray[np.float64]
+Amplitudes = npt.NDArray[np.complex128]
 
 
 class Carriers:
@@ -43,3 +46,9 @@ class Carriers:
         out = self.theta.copy()
         out[self.data] += np.pi * encode(payload.bits(mark))
         return out
+
+    def unmoved(self, amplitudes: Amplitudes, t_s: float) -> Amplitudes:
+        """complex128[K] amplitudes seen at a time, with the shift of that time slot taken out."""
+        hop = self.hops[math.floor(t_s / SLOT_S) % SLOTS] / SHIFT_GRID
+        still: Amplitudes = amplitudes * np.exp(-2j * np.pi * (frequencies() @ hop))
+        return still

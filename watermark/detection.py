@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import av
 import numpy as np
 import torch
 
 from watermark.bounds import ALL_MARKS, tail
-from watermark.carriers import Carriers
+from watermark.carriers import Carriers, Phases
+from watermark.geometry_search import GeometrySearch
 from watermark.keys import Key
-from watermark.lattice import TILE_AT_REFERENCE, carrier_count
+from watermark.lattice import TILE_AT_REFERENCE
 from watermark.payload import Payload
 from watermark.polar import decode, encode
 from watermark.residual import Window, windows
 from watermark.spectrum import Geometry
-from watermark.synchronisation import SHIFTS, GeometrySearch, Sighting, best_shift, sight
+from watermark.synchronisation import Sighting, align, settled_mark_score, sight
 
 P_ACCEPT = 1e-12
 """A mark is reported only if the bound on its being chance, all attempts of the file counted, is at most
 this.
 """
 
-_P_BELONGS = 1e-6  # bound below which a window is counted to a mark that was decoded elsewhere in the clip
-_MIN_SYNC = (
-    4.7  # a quarter of empty windows reach less than this at their best shift; saves hopeless decodings
-)
+_P_SHOWS = 1e-4  # bound below which a window is counted to a mark that was decoded from its clip
+_MIN_SYNC = 4.7  # most empty windows stay below at their best shift; saves hopeless decodings
+_MIN_JOINT_SYNC = 5.2  # the same for the best beginning of all windows together
 _CHUNK = 12
 _JOIN_GAP_S = 2.5
 
@@ -54,6 +55,12 @@ class _Reading:
     window: Window
     p_false: float
     geometry: Geometry
+
+
+class _Decoded(NamedTuple):
+    mark: int
+    p_false: float
+    sightings: Sequence[Sighting]
 
 
 def detect_frames(
@@ -108,35 +115,34 @@ class _Detector:
         """Reads whatever marks the chunk shows under one geometry; True if there was any."""
         left = [sight(window, self._carriers, geometry) for window in chunk]
         found = False
-        while (decoded := self._decode_any([s for s in left if s.score >= _MIN_SYNC])) is not None:
-            mark, p_false = decoded
+        while left and (decoded := self._decode_together(left) or self._decode_apart(left)) is not None:
+            mark, p_false, shown = decoded
             phases = self._carriers.phases(self._payload, mark)
-            belongs = [self._belongs(sighting, phases) for sighting in left]
-            if not any(belongs):
-                break
-            self.readings += [
-                _Reading(mark, s.window, p_false, geometry)
-                for s, own in zip(left, belongs, strict=True)
-                if own
-            ]
-            left = [s for s, own in zip(left, belongs, strict=True) if not own]
+            own = [s.window for s in shown if self._shows(s, phases)] or [s.window for s in shown]
+            self.readings += [_Reading(mark, window, p_false, geometry) for window in own]
+            left = [s for s in left if s.window not in own]
             found = True
         return found
 
-    def _decode_any(self, sightings: Sequence[Sighting]) -> tuple[int, float] | None:
-        """Decodes all together, else each half by itself: a clip may change its mark half-way."""
-        if not sightings:
-            return None
-        decoded = self._decode(sightings)
-        if decoded is not None or len(sightings) == 1:
-            return decoded
-        middle = len(sightings) // 2
-        return self._decode_any(sightings[:middle]) or self._decode_any(sightings[middle:])
+    def _decode_together(self, sightings: Sequence[Sighting]) -> _Decoded | None:
+        score, aligned = align(sightings, self._carriers)
+        return self._decode(aligned) if score >= _MIN_JOINT_SYNC else None
 
-    def _decode(self, sightings: Sequence[Sighting]) -> tuple[int, float] | None:
+    def _decode_apart(self, sightings: Sequence[Sighting]) -> _Decoded | None:
+        """Decodes windows that show the tile by themselves, all or in halves: the mark may change half-way."""
+        clear = [s for s in sightings if s.score >= _MIN_SYNC]
+        if not clear:
+            return None
+        decoded = self._decode(clear)
+        if decoded is not None or len(clear) == 1:
+            return decoded
+        middle = len(clear) // 2
+        return self._decode_apart(clear[:middle]) or self._decode_apart(clear[middle:])
+
+    def _decode(self, sightings: Sequence[Sighting]) -> _Decoded | None:
         """The mark that the sum of the sightings shows, with its bound; None if check or bound fails."""
         self._attempts += 1
-        total = np.sum([s.score * s.amplitudes for s in sightings], axis=0)[self._carriers.data]
+        total = np.sum([s.score * s.still for s in sightings], axis=0)[self._carriers.data]
         soft = (total * np.exp(-1j * self._carriers.theta[self._carriers.data])).real
         norm = float(np.sqrt((np.abs(total) ** 2).sum() / 2))
         for bits in decode(soft):
@@ -145,12 +151,11 @@ class _Detector:
                 continue
             score = float((soft * (1.0 - 2.0 * encode(bits))).sum()) / norm
             p_false = tail(score, ALL_MARKS * self._attempts)
-            return (mark, p_false) if p_false <= P_ACCEPT else None
+            return _Decoded(mark, p_false, sightings) if p_false <= P_ACCEPT else None
         return None
 
-    def _belongs(self, sighting: Sighting, phases: np.ndarray) -> bool:
-        score, _ = best_shift(sighting.amplitudes, phases, np.arange(carrier_count()))
-        return tail(score, SHIFTS) <= _P_BELONGS
+    def _shows(self, sighting: Sighting, phases: Phases) -> bool:
+        return tail(settled_mark_score(sighting.still, self._carriers, phases), 1) <= _P_SHOWS
 
 
 def _joined(readings: Sequence[_Reading]) -> list[Detection]:
@@ -165,9 +170,7 @@ def _joined(readings: Sequence[_Reading]) -> list[Detection]:
             p_false = min(last.p_false, reading.p_false)
             found[-1] = Detection(mark, last.from_s, window.to_s, "picture", p_false, last.geometry)
         else:
-            found.append(
-                Detection(mark, window.from_s, window.to_s, "picture", reading.p_false, reading.geometry)
-            )
+            found.append(Detection(mark, window.from_s, window.to_s, "picture", reading.p_false, reading.geometry))
     return found
 
 

@@ -50,9 +50,7 @@ def generate_key(path: Path | str) -> Key:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise BadKey(
-            "key_exists", f"{path} exists; a key is never overwritten. Choose another path."
-        ) from None
+        raise BadKey("key_exists", f"{path} exists; a key is never overwritten. Choose another path.") from None
     except OSError as error:
         raise BadKey("key_not_written", f"{path} cannot be written: {error.strerror}.") from None
     with os.fdopen(descriptor, "w") as file:

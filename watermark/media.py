@@ -103,9 +103,7 @@ def _opened(source: Path | str) -> Iterator[InputContainer]:
     try:
         container = av.open(str(source))
     except (av.error.FFmpegError, OSError):
-        raise BadMedia(
-            "not_media", f"{source} is not a media file that can be opened; it may be cut off."
-        ) from None
+        raise BadMedia("not_media", f"{source} is not a media file that can be opened; it may be cut off.") from None
     with container:
         yield container
 
@@ -115,15 +113,11 @@ def _decoding() -> Iterator[None]:
     try:
         yield
     except av.error.FFmpegError as error:
-        raise BadMedia(
-            "decode_failed", f"The file is damaged and cannot be decoded: {error.strerror}."
-        ) from error
+        raise BadMedia("decode_failed", f"The file is damaged and cannot be decoded: {error.strerror}.") from error
 
 
 def _picture(container: InputContainer) -> av.VideoStream:
-    streams = [
-        s for s in container.streams.video if not int(s.disposition) & int(av.stream.Disposition.attached_pic)
-    ]
+    streams = [s for s in container.streams.video if not int(s.disposition) & int(av.stream.Disposition.attached_pic)]
     if not streams:
         raise BadMedia("no_picture", "The file has no video stream.")
     streams[0].thread_type = "AUTO"

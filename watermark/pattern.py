@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from watermark.carriers import SLOT_S, SLOTS, Carriers
+from watermark.carriers import SLOT_S, Carriers
 from watermark.errors import BadPattern
 from watermark.keys import Key
 from watermark.lattice import SHIFT_GRID, carrier_count
@@ -44,9 +44,7 @@ class MarkPattern:
         """The format of `docs/watermark.md`, about 1.8 KB."""
         name = self.key_id.encode()
         slot_ms = round(self.slot_s * 1000)
-        header = _HEADER.pack(
-            _MAGIC, _VERSION, len(name), self.mark, slot_ms, len(self.phases), len(self.hops)
-        )
+        header = _HEADER.pack(_MAGIC, _VERSION, len(name), self.mark, slot_ms, len(self.phases), len(self.hops))
         body = header + name + self.phases.astype(">u2").tobytes() + self.hops.tobytes()
         return body + hashlib.sha256(body).digest()[:_DIGEST_BYTES]
 
@@ -76,14 +74,12 @@ class MarkPattern:
         return cls(name.decode(), mark, phases, hops, slot_ms / 1000)
 
 
-def make_pattern(key: Key, mark: int, *, slot_s: float = SLOT_S) -> MarkPattern:
+def make_pattern(key: Key, mark: int) -> MarkPattern:
     """The pattern of `mark` (0 .. 2**64-1) under `key`; the only step of embedding that sees the key.
 
-    `slot_s` (0.1 .. 60) is how long the tile stands before it moves. Raises `BadMark`, `BadPattern`.
+    Raises `BadMark`.
     """
-    if not 0.1 <= slot_s <= 60:
-        raise BadPattern("bad_pattern_fields", "A time slot lasts from 0.1 to 60 seconds.")
     carriers = Carriers(key)
     turns = carriers.phases(Payload(key), mark) / (2 * np.pi)
     phases = (np.rint(turns * _PHASE_STEPS).astype(np.int64) % _PHASE_STEPS).astype(np.uint16)
-    return MarkPattern(key.id, mark, phases, carriers.hops[:SLOTS].copy(), slot_s)
+    return MarkPattern(key.id, mark, phases, carriers.hops.copy(), SLOT_S)

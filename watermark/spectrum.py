@@ -117,10 +117,10 @@ class FreeSpectrum:
         left, top = torch.floor(x), torch.floor(y)
         dx, dy = x - left, y - top
         x0, y0 = left.long(), top.long()
-        flat = self._values.reshape(-1)
+        flat: Tensor = self._values.reshape(-1)
 
         def corner(i: int, j: int) -> Tensor:
-            return flat[((y0 + j) % height) * width + (x0 + i) % width]
+            return torch.take(flat, ((y0 + j) % height) * width + (x0 + i) % width)
 
         upper = corner(0, 0) * (1 - dx) + corner(1, 0) * dx
         lower = corner(0, 1) * (1 - dx) + corner(1, 1) * dx

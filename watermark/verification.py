@@ -7,20 +7,23 @@ from dataclasses import dataclass
 
 import av
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from watermark.bounds import tail
 from watermark.carriers import Carriers
 from watermark.errors import MarkMissing
 from watermark.keys import Key
-from watermark.lattice import TILE_AT_REFERENCE, carrier_count
+from watermark.lattice import TILE_AT_REFERENCE
 from watermark.payload import Payload
 from watermark.residual import windows
-from watermark.spectrum import Geometry, carrier_lines
-from watermark.synchronisation import SHIFTS, best_shift, whiten
+from watermark.spectrum import Geometry, Lines, carrier_lines
+from watermark.synchronisation import SHIFTS, mark_score, whiten
 
 P_PRESENT = 1e-6
 """A slice counts as marked if chance explains its score with at most this probability."""
+
+_ROUNDING_S = 0.05  # windows end with a frame, so a slice may fall short of its length by one
 
 
 @dataclass(frozen=True)
@@ -56,28 +59,45 @@ def verify_mark(
     """
     carriers = Carriers(key)
     phases = carriers.phases(Payload(key), expected_mark)
-    everything = np.arange(carrier_count())
-    slices: list[SliceScore] = []
+    slices: list[_Slice] = []
     for window in windows(frames, device=device, tile_at_reference=TILE_AT_REFERENCE):
-        amplitudes = whiten(*carrier_lines(window.residual, window.tile, Geometry()))
-        score, _ = best_shift(amplitudes, phases, everything)
-        part = SliceScore(window.from_s, window.to_s, tail(score, SHIFTS))
-        if slices and slices[-1].to_s - slices[-1].from_s < slice_s - 0.05:
-            slices[-1] = _together(slices[-1], part)
+        lines = whiten(*carrier_lines(window.residual, window.tile, Geometry()))
+        amplitudes = carriers.unmoved(lines, (window.from_s + window.to_s) / 2)
+        part = _Slice(window.from_s, window.to_s, (amplitudes,))
+        if slices and slices[-1].length_s < slice_s - _ROUNDING_S:
+            slices[-1] = slices[-1].followed_by(part)
         else:
             slices.append(part)
-    if len(slices) > 1 and slices[-1].to_s - slices[-1].from_s < slice_s / 2:
-        slices[-2:] = [_together(slices[-2], slices[-1])]
-    _insist(slices)
-    return MarkVerification(f"{expected_mark:016x}", key.id, tuple(slices))
+    if len(slices) > 1 and slices[-1].length_s < slice_s / 2:
+        slices[-2:] = [slices[-2].followed_by(slices[-1])]
+    scores = tuple(part.score(carriers, phases) for part in slices)
+    _insist(scores)
+    return MarkVerification(f"{expected_mark:016x}", key.id, scores)
 
 
-def _together(first: SliceScore, second: SliceScore) -> SliceScore:
-    """One slice of two; twice the better bound, for there were two chances."""
-    return SliceScore(first.from_s, second.to_s, min(1.0, 2 * min(first.p_false, second.p_false)))
+@dataclass(frozen=True)
+class _Slice:
+    from_s: float
+    to_s: float
+    windows: tuple[Lines, ...]
+
+    @property
+    def length_s(self) -> float:
+        return self.to_s - self.from_s
+
+    def followed_by(self, other: _Slice) -> _Slice:
+        return _Slice(self.from_s, other.to_s, self.windows + other.windows)
+
+    def score(self, carriers: Carriers, phases: npt.NDArray[np.float64]) -> SliceScore:
+        """The best of its windows and of their sum, the shifts of their time slots taken out."""
+        trials = list(self.windows)
+        if len(trials) > 1:
+            trials.append(np.sum(trials, axis=0))
+        best = max(mark_score(amplitudes, carriers, phases) for amplitudes in trials)
+        return SliceScore(self.from_s, self.to_s, tail(best, float(SHIFTS * len(trials))))
 
 
-def _insist(slices: list[SliceScore]) -> None:
+def _insist(slices: tuple[SliceScore, ...]) -> None:
     if not slices:
         raise MarkMissing("no_picture", "There are no frames in which a mark could be.", from_s=0.0, to_s=0.0)
     missing = [i for i, part in enumerate(slices) if part.p_false > P_PRESENT]
