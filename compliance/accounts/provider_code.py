@@ -14,7 +14,7 @@ from compliance.errors import BadInput
 
 LENGTH = 27
 _ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-_SHAPE = re.compile(r"0011(?P<uscc>[0-9A-HJ-NPQRTUWXY]{18})[12][0-9A-Z]{4}")
+_SHAPE = re.compile(r"0011(?P<uscc>[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10})([12][0-9A-Z]{4}|00000)")
 
 
 def uscc_check_character(first_17: str) -> str:
@@ -36,7 +36,7 @@ def check_provider_code(code: str) -> None:
             "provider_code_shape",
             _(
                 "A provider code begins with 0011, goes on with the 18-character unified social credit code, "
-                "then 1 (generation) or 2 (propagation), then four digits or capitals."
+                "then 1 (generation) or 2 (propagation) and four digits or capitals, or 00000 if that part is unused."
             ),
         )
     uscc = match["uscc"]

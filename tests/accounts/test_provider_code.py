@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from compliance.accounts.provider_code import check_provider_code
-from compliance.errors import BadInput
+from compliance.errors import AvowError, BadInput
+from compliance.provenance.aigc.provider import validate_provider_code
 
 # Published unified social credit codes of well-known companies.
 USCCS = ["9144030071526726XG", "91330106673959654P", "91110000802100433B"]
@@ -15,7 +18,7 @@ ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 
 @pytest.mark.parametrize("uscc", USCCS)
-@pytest.mark.parametrize("tail", ["10000", "20A9Z"])
+@pytest.mark.parametrize("tail", ["10000", "20A9Z", "00000"])
 def test_a_code_of_a_registered_company_is_accepted(uscc: str, tail: str) -> None:
     check_provider_code(f"0011{uscc}{tail}")
 
@@ -57,3 +60,25 @@ def test_a_malformed_code_is_refused_with_what_is_wrong(code: str, problem: str)
     with pytest.raises(BadInput) as refused:
         check_provider_code(code)
     assert refused.value.code == problem
+
+
+def _accepts(check: Callable[[str], object], code: str) -> bool:
+    try:
+        check(code)
+    except AvowError:
+        return False
+    return True
+
+
+@given(
+    code=st.one_of(
+        st.builds(
+            lambda uscc, tail: f"0011{uscc}{tail}",
+            st.sampled_from(USCCS),
+            st.text("012AZ", min_size=4, max_size=6),
+        ),
+        st.text(f"{ALPHABET}IO", min_size=26, max_size=28).map(lambda text: f"0011{text}"[:27]),
+    )
+)
+def test_the_form_and_the_writer_of_the_metadata_agree_on_every_code(code: str) -> None:
+    assert _accepts(check_provider_code, code) == _accepts(validate_provider_code, code)
