@@ -9,31 +9,12 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import TransactionTestCase
 
 from compliance.ledger import guards
 from compliance.ledger.events import Event
 from compliance.ledger.models import OutboxEntry
 from compliance.ledger.sequencer import sequence_once
 from compliance.ledger.services import record
-
-_flush = TransactionTestCase._fixture_teardown
-
-
-def _flush_without_guards(self: TransactionTestCase) -> None:
-    """Emptying the tables between tests is what the guards exist to refuse."""
-    with guards.lifted(connection):
-        _flush(self)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _flushable() -> Iterator[None]:
-    if TransactionTestCase._fixture_teardown is not _flush:
-        yield
-        return
-    TransactionTestCase._fixture_teardown = _flush_without_guards
-    yield
-    TransactionTestCase._fixture_teardown = _flush
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.utils import ConnectionHandler
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("keystore")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("keystore")]
 ENTRIES = 120
 RECORD = """
 import django; django.setup()
@@ -82,21 +82,26 @@ class OwnDatabase:
             assert running.poll() is None, running.communicate()[0].decode()
 
 
+def administer(statement: str) -> None:
+    """Run a statement that PostgreSQL takes outside transactions only, on a connection of its own."""
+    server = ConnectionHandler({"default": connection.settings_dict})["default"]
+    with server.cursor() as cursor:
+        cursor.execute(statement)
+    server.close()
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[OwnDatabase]:
     name = f"avow_ledger_{uuid.uuid4().hex}"
     url = f"sqlite:///{tmp_path / name}"
     if connection.vendor == "postgresql":
-        server = connection.settings_dict
-        url = f"postgres://{server['USER']}:{server['PASSWORD']}@{server['HOST']}:{server['PORT']}/{name}"
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name}")
+        url = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/".format(**connection.settings_dict) + name
+        administer(f"CREATE DATABASE {name}")
     own = OwnDatabase(url, Path(settings.AVOW_KEYS_DIR), Path(settings.AVOW_SECRETS_DIR))
     yield own
     own.connection.close()
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(f"DROP DATABASE {name}")
+        administer(f"DROP DATABASE {name}")
 
 
 def test_killed_sequencer_loses_and_doubles_nothing(database: OwnDatabase) -> None:
