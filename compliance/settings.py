@@ -270,6 +270,11 @@ AVOW_CUSTODY = env.str("AVOW_CUSTODY", default="compliance.keys.custody.FileCust
 AVOW_TSA_URL = env.str("AVOW_TSA_URL", default="http://127.0.0.1:8318/")
 AVOW_LOG_ORIGIN = env.str("AVOW_LOG_ORIGIN", default="avow.local/log")
 AVOW_PROVIDER_CODE = env.str("AVOW_PROVIDER_CODE", default="")
+# Who runs this installation, as consent records name it (ISO/IEC TS 27560, party).
+AVOW_OPERATOR_NAME = env.str("AVOW_OPERATOR_NAME", default="")
+AVOW_OPERATOR_ADDRESS = env.str("AVOW_OPERATOR_ADDRESS", default="")
+AVOW_OPERATOR_CONTACT = env.str("AVOW_OPERATOR_CONTACT", default="")
+AVOW_STORAGE_LOCATION = env.str("AVOW_STORAGE_LOCATION", default="")
 AVOW_SYSTEM_PLACED_ON_MARKET = env.str("AVOW_SYSTEM_PLACED_ON_MARKET", default="2026-11-22")
 AVOW_PERMIT_TTL_S = env.int("AVOW_PERMIT_TTL_S", default=3600)
 AVOW_INSPECTION_KEEP_S = env.int("AVOW_INSPECTION_KEEP_S", default=3600)

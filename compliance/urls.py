@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("compliance.accounts.urls")),
     path("accounts/", include("allauth.urls")),
+    path("consent/", include("compliance.consent.urls")),
+    path("studio/", include("avatars.urls")),
+    path("legal/", include("compliance.legal.urls")),
+    path("releases/", include("compliance.release.urls")),
+    path("verify/", include("compliance.inspection.urls")),
+    path("audit/", include("compliance.audit.urls")),
+    path("ledger/", include("compliance.ledger.urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/v1/", include("compliance.api_urls")),
 ]
-for prefix, module in (
-    ("", "compliance.accounts.urls"),
-    ("consent/", "compliance.consent.urls"),
-    ("studio/", "avatars.urls"),
-    ("legal/", "compliance.legal.urls"),
-    ("releases/", "compliance.release.urls"),
-    ("verify/", "compliance.inspection.urls"),
-    ("audit/", "compliance.audit.urls"),
-    ("ledger/", "compliance.ledger.urls"),
-    ("api/v1/", "compliance.api_urls"),
-):
-    try:
-        import_module(module)
-    except ImportError:
-        continue
-    urlpatterns.append(path(prefix, include(module)))

@@ -125,7 +125,7 @@ def _processing(grant: Grant) -> Json:
 
 def _stated(setting: str) -> str:
     """What the operator has said about itself; 27560 wants the field even where nothing was said."""
-    return str(getattr(settings, setting, "") or NOT_STATED)
+    return str(getattr(settings, setting) or NOT_STATED)
 
 
 def _personal_data(modality: str) -> Json:

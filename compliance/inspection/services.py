@@ -30,10 +30,9 @@ from compliance.keys.purposes import KeyPurpose
 from compliance.ledger.errors import NotInLog
 from compliance.ledger.events import Event
 from compliance.ledger.selectors import entry_for, proof
-from compliance.provenance import aigc
 from compliance.provenance.aigc import AigcReading
 from compliance.provenance.report import ProvenanceReport
-from compliance.provenance.selectors import read_provenance
+from compliance.provenance.selectors import read_aigc, read_provenance
 from compliance.release.fingerprint import FrameHash, matched_share
 from compliance.release.models import Release
 from compliance.release.selectors import mark_is_registered, release_by_mark, release_by_sha256
@@ -133,7 +132,7 @@ def inspect_file(path: Path, progress: Progress = lambda fraction, step: None) -
         sha256=storage.sha256_file(path),
         examined=_examine(path, progress),
         credentials=read_provenance(path),
-        aigc=aigc.read(path),
+        aigc=read_aigc(path),
     )
     release = _find_release(seen)
     findings = _findings(seen, release)

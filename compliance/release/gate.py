@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from compliance import storage
 from compliance.consent.services import record_usage
@@ -37,7 +38,7 @@ from compliance.provenance.manifest import (
     ManifestInput,
     ReceiptReference,
 )
-from compliance.provenance.selectors import read_provenance
+from compliance.provenance.selectors import read_aigc, read_provenance
 from compliance.provenance.sign import SignedFile, sign_file
 from compliance.release.evidence import finished_evidence
 from compliance.release.judgement import (
@@ -45,10 +46,10 @@ from compliance.release.judgement import (
     judge_finished,
     measurement_reasons,
     provider_code_of,
-    reason,
 )
 from compliance.release.models import Permit, Quarantine, Release, Take, TakeState
 from compliance.release.permits import PermitClaims, verify_permit
+from compliance.release.reasons import reason, reason_of
 from compliance.release.selectors import live_permit, permit_key
 from compliance.release.services import digest_of
 from compliance.sandbox import Limits, run_sandboxed
@@ -94,7 +95,7 @@ def admit(context: JobContext, *, take_id: UUID) -> Json:
         except GateRefusal as refusal:
             return _quarantine(context, take, rendering, refusal.reasons, refusal.measurement)
         except (BadInput, VerificationFailed, Refused) as error:
-            return _quarantine(context, take, rendering, [reason(error.code, error.text)], None)
+            return _quarantine(context, take, rendering, [reason_of(error)], None)
         try:
             return _publish(context, take, permit, passed)
         except GateRefusal as refusal:
@@ -104,7 +105,7 @@ def admit(context: JobContext, *, take_id: UUID) -> Json:
 def _permit_in_force(take: Take) -> tuple[Permit, PermitClaims]:
     permit = live_permit(take, timezone.now())
     if permit is None:
-        raise GateRefusal([reason("permit_not_alive", _("The permit was withdrawn or has expired."))])
+        raise GateRefusal([reason("permit_not_alive", gettext_lazy("The permit was withdrawn or has expired."))])
     return permit, verify_permit(permit.envelope, now=timezone.now(), key_for=permit_key)
 
 
@@ -122,7 +123,7 @@ def _examine(context: JobContext, take: Take, claims: PermitClaims, rendering: P
     )
     context.progress(0.9, _("Reading back what was written"))
     credentials = read_provenance(signed_path)
-    evidence = finished_evidence(claims, measurement, credentials, aigc.read(signed_path), expected=text)
+    evidence = finished_evidence(claims, measurement, credentials, read_aigc(signed_path), expected=text)
     reasons, decision = judge_finished(take, claims, evidence)
     if reasons:
         raise GateRefusal(reasons, measurement)
@@ -194,7 +195,7 @@ def _publish(context: JobContext, take: Take, permit: Permit, passed: Passed) ->
 def _still_allowed(take: Take, permit: Permit) -> None:
     """A withdrawal may have come while the file was measured and signed."""
     if take.state != TakeState.RENDERED or live_permit(take, timezone.now()) != permit:
-        raise GateRefusal([reason("permit_not_alive", _("The permit was withdrawn or has expired."))])
+        raise GateRefusal([reason("permit_not_alive", gettext_lazy("The permit was withdrawn or has expired."))])
     if reasons := consent_reasons(take, timezone.now()):
         raise GateRefusal(reasons)
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from compliance.consent.rules import Use, permits
 from compliance.consent.selectors import effective_grant
+from compliance.consent.vocab import reason_text
 from compliance.disclosure.decisions import Decision, Severity
+from compliance.disclosure.decisions import Reason as RuleReason
 from compliance.disclosure.duties import Duty
 from compliance.disclosure.evaluator import evaluate
 from compliance.disclosure.labels import LabelSpec, compose_label
@@ -26,16 +29,12 @@ from compliance.release.evidence import label_measurement
 from compliance.release.label_check import LabelCheckFailed, require_label
 from compliance.release.models import Review, ReviewKind, ReviewState, Take
 from compliance.release.permits import PermitClaims
+from compliance.release.reasons import reason, reason_from, reason_of
 
 Json = dict[str, Any]
 MODALITIES = frozenset({"face", "voice"})
 # The label, the mark and the sound may end up to this much before or after each other: one AAC frame at 16 kHz.
 SOUND_TOLERANCE_S = 0.5
-
-
-def reason(code: str, text: object) -> Json:
-    """One reason as stored and shown."""
-    return {"code": code, "text": str(text)}
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def judge_take(take: Take, now: datetime) -> Judgement:
             decision.duties, languages=[take.campaign["language"]], width=take.width, height=take.height
         )
     except AvowError as error:
-        reasons.append(reason(error.code, error.text))
+        reasons.append(reason_of(error))
     return Judgement(reasons, decision, label)
 
 
@@ -92,7 +91,7 @@ def consent_reasons(take: Take, now: datetime) -> list[Json]:
         approvals=frozenset(_approvals(take)),
     )
     decision = permits(effective_grant(take.grant, now=now, use_id=take.id), use, now)
-    reasons = [reason(why.code, why.text) for why in decision.reasons]
+    reasons = [reason_from(why.code, partial(reason_text, why)) for why in decision.reasons]
     if take.grant.receipt is None:
         reasons.append(reason("receipt_missing", _("The receipt of this consent is not signed yet; wait a moment.")))
     return reasons
@@ -123,12 +122,12 @@ def review_reasons(take: Take) -> list[Json]:
     approved, rejected = _reviews(take, ReviewState.APPROVED), _reviews(take, ReviewState.REJECTED)
     reasons = []
     for kind in _digests(take):
-        words = {"what": ReviewKind(kind).label}
+        what = ReviewKind(kind).label
         if kind in rejected:
-            reasons.append(reason(f"{kind}_rejected", _("Brand legal has rejected this: %(what)s.") % words))
+            reasons.append(reason(f"{kind}_rejected", _("Brand legal has rejected this: %(what)s."), what=what))
         elif kind not in approved:
             text = _("Brand legal has not approved this yet: %(what)s.")
-            reasons.append(reason(f"{kind}_not_approved", text % words))
+            reasons.append(reason(f"{kind}_not_approved", text, what=what))
     return reasons
 
 
@@ -167,11 +166,15 @@ def _rule_reasons(decision: Decision) -> list[Json]:
     reasons = []
     for why in decision.reasons:
         if why.severity in _STOPS:
-            text, remedy = why.in_language(get_language() or "en")
-            reasons.append(reason(why.code, f"{text} {remedy}".strip()) | {"rule": why.rule_id})
+            reasons.append(reason_from(why.code, partial(_rule_words, why)) | {"rule": why.rule_id})
     if not decision.outcome.permits and not reasons:
         reasons.append(reason("rules_do_not_allow", _("The rules of these markets do not allow this.")))
     return reasons
+
+
+def _rule_words(why: RuleReason) -> str:
+    text, remedy = why.in_language(get_language() or "en")
+    return f"{text} {remedy}".strip()
 
 
 def _unmet_capabilities(duties: tuple[Duty, ...]) -> list[Json]:
@@ -181,7 +184,7 @@ def _unmet_capabilities(duties: tuple[Duty, ...]) -> list[Json]:
         if duty.kind == "audible_label" or "max_figure_distance_ratio" in duty.parameters:
             text = _("%(markets)s: a duty of these markets cannot be met yet (%(rules)s). Leave them out.")
             words = {"markets": ", ".join(duty.markets), "rules": ", ".join(duty.rule_ids)}
-            reasons.append(reason("duty_not_supported", text % words))
+            reasons.append(reason("duty_not_supported", text, **words))
     return reasons
 
 
@@ -221,7 +224,7 @@ def _label_reasons(claims: PermitClaims, label: Json | None) -> list[Json]:
     try:
         require_label(LabelSpec.from_dict(claims.label), label_measurement(label))
     except LabelCheckFailed as failure:
-        return [reason(failure.code, failure.text)]
+        return [reason_of(failure)]
     return []
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from compliance import storage
 from compliance.accounts.models import Organisation, Role, User
@@ -34,6 +35,7 @@ from compliance.release.models import (
     Take,
     TakeState,
 )
+from compliance.release.reasons import reason
 from compliance.release.withdrawing import end_take, revoke
 
 Json = dict[str, Any]
@@ -242,7 +244,7 @@ def cancel_take(*, take: Take, by: User) -> Take:
     if not take.open:
         raise Refused("take_already_ended", _("This take has ended already; nothing is left to stop."))
     cancel(jobs=Job.objects.filter(subject_id=take.id))
-    end_take(take, "cancelled_by_producer", _("Stopped by %(name)s.") % {"name": by})
+    end_take(take, reason("cancelled_by_producer", gettext_lazy("Stopped by %(name)s."), name=by))
     revoke(Permit.objects.filter(take=take, revoked_at__isnull=True), "take cancelled")
     return take
 

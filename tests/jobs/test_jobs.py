@@ -19,20 +19,21 @@ from compliance.jobs.services import cancel_jobs_of_grant, enqueue, redispatch, 
 
 pytestmark = pytest.mark.django_db
 
+Behaviour = Callable[[JobContext], dict[str, Any] | None]
 calls: list[dict[str, Any]] = []
-behaviour: Callable[[JobContext], dict[str, Any] | None]
+behaviour: list[Behaviour] = []
 
 
 def handler(context: JobContext, **args: Any) -> dict[str, Any] | None:
     calls.append(args)
-    return behaviour(context)
+    return behaviour[-1](context)
 
 
 @pytest.fixture(autouse=True)
 def _kind(settings: Any) -> None:
     settings.AVOW_JOBS = {"test": ("default", f"{__name__}.handler")}
     calls.clear()
-    globals()["behaviour"] = lambda context: {"done": True}
+    behaviour[:] = [lambda context: {"done": True}]
 
 
 def queued(**fields: Any) -> Job:
@@ -55,7 +56,7 @@ def test_a_refusal_keeps_its_code_and_text_and_is_not_tried_again() -> None:
     def refuse(context: JobContext) -> None:
         raise BadInput("too_dark", "More light, please.")
 
-    globals()["behaviour"] = refuse
+    behaviour.append(refuse)
     job = queued()
     run(job.id)
     run(job.id)
@@ -74,7 +75,7 @@ def test_what_may_pass_is_tried_again_with_pauses_and_then_given_up(error: Excep
         raise error
 
     settings.AVOW_JOB_MAX_ATTEMPTS = 3
-    globals()["behaviour"] = fail
+    behaviour.append(fail)
     job = queued()
     for _attempt in range(5):
         run(job.id)
@@ -120,7 +121,7 @@ def test_a_worker_that_wakes_up_after_its_lease_was_lost_cannot_write() -> None:
             context.confirm()
         context.confirm()
 
-    globals()["behaviour"] = sleep_through_the_lease
+    behaviour.append(sleep_through_the_lease)
     job = queued()
     run(job.id)
     job.refresh_from_db()
@@ -140,7 +141,7 @@ def test_withdrawal_stops_waiting_and_running_jobs_of_the_grant_only() -> None:
             stopped.append("here")
             raise
 
-    globals()["behaviour"] = be_withdrawn
+    behaviour.append(be_withdrawn)
     run(running.id)
     states = dict(Job.objects.values_list("id", "state"))
     assert states == {

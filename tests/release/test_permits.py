@@ -95,5 +95,5 @@ def test_it_holds_from_issue_to_expiry_and_never_after(seconds: int) -> None:
     if -30 <= seconds < 3600:
         assert check(ENVELOPE, moment) == CLAIMS
     else:
-        with pytest.raises(AvowError, match="permit_expired|permit_not_yet_valid"):
+        with pytest.raises(AvowError, match=r"permit_expired|permit_not_yet_valid"):
             check(ENVELOPE, moment)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import template
 from django.utils.translation import get_language
 
@@ -21,3 +23,10 @@ def duty_text(duty: Duty) -> str:
 def scientific(value: float) -> str:
     """A small probability as a power of ten."""
     return f"{value:.0e}"
+
+
+@register.filter
+def in_words(reason: dict[str, Any]) -> str:
+    """The sentence of a stored reason, in the reader's language."""
+    chinese = (get_language() or "").startswith("zh")
+    return str(reason.get("text_zh") or reason["text"]) if chinese else str(reason["text"])
