@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,12 @@ from avatars.engine.geometry import EYES, ShapeModel
 # Lips this far apart, in shares of the person's range, may still be in the base; each step costs quality,
 # because the warp has to close them.
 _OPENNESS = (0.10, 0.18, 0.30, 0.50, 1.0)
-_OPENNESS_COST = (0.0, 0.06, 0.15, 0.30, 0.80)
+_OPENNESS_COST = (0.0, 0.05, 0.12, 0.20, 0.60)
 _ENOUGH_S, _LONGEST_S, _SHORTEST_S = 6.0, 20.0, 0.4
 _TURNED = 0.35
 # A head that moves a hundredth of the eye distance per frame costs as much as a third of a long window.
 _UNREST = 6.0
+_TOO_SHORT_COST = 0.15  # under a second the same movement comes back too often
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def choose_window(footage: Footage, shape: ShapeModel) -> BaseWindow:
                 continue
             stop = min(stop, start + int(_LONGEST_S * footage.fps))
             unrest = 0.5 * float(footage.yaw[start:stop].mean()) + _UNREST * _speed(footage, start, stop)
+            unrest += _TOO_SHORT_COST * (seconds < 1)
             score = (min(seconds, _ENOUGH_S) / _ENOUGH_S) ** 0.5 - cost - unrest
             if best is None or score > best[0]:
                 best = (score, BaseWindow(start, stop, openness))
@@ -78,7 +81,7 @@ def _without_blips(still: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _runs(good: NDArray[np.bool_], shot: NDArray[np.int64]) -> list[tuple[int, int]]:
     breaks = np.flatnonzero((np.diff(good.astype(np.int8)) != 0) | (np.diff(shot) != 0)) + 1
     edges = np.concatenate([[0], breaks, [len(good)]])
-    return [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True) if good[a]]
+    return [(int(a), int(b)) for a, b in pairwise(edges) if good[a]]
 
 
 def idle_path(length: int, frames: int, motion: NDArray[np.float64], seed: int) -> NDArray[np.int64]:

@@ -35,9 +35,10 @@ class AvatarCard:
     """What a model can do, measured on pictures it drew itself.
 
     `opening_r`: correlation of commanded and measured lip opening at `lag_frames` (positive: the picture is
-    late). `closure_share`: share of p, b, m that close. `sharpness_ratio`: mouth of the model over that of the
-    footage. `flicker_ratio`: the same for its unrest, against the livelier of speech and idle footage. `opening_range`: widest opening used, in distances between the outer eye corners.
-    `base_s`: seconds of footage the idle motion is made of. `reasons`: codes why it is not `usable`.
+    late). `closure_share`: share of p, b, m that close. `sharpness_ratio`: mouth of the model over that of
+    the footage. `flicker_ratio`: the same for its unrest, against the livelier of speech and idle footage.
+    `opening_range`: widest opening used, in distances between the outer eye corners. `base_s`: seconds of
+    footage the idle motion is made of. `reasons`: codes why it is not `usable`.
     """
 
     engine: str

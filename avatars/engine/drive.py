@@ -100,7 +100,7 @@ def _own_opening(model: AvatarModel) -> Reals:
     faces = [shape.canonical(stable)(points) for stable, points in zip(base.stable, base.points, strict=True)]
     opening = gap(np.stack(faces)) / shape.opening_max
     smooth = gaussian_filter1d(opening, 2.0, mode="nearest")
-    return np.clip((smooth - _SETTLED) / (_PARTED - _SETTLED), 0, 1)
+    return np.asarray(np.clip((smooth - _SETTLED) / (_PARTED - _SETTLED), 0, 1))
 
 
 def _motion(base: BaseTrack) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,10 +132,10 @@ def _assemble(
     fps: int,
     size: tuple[int, int],
     meshes: list[Reals | None],
-    boxes: list[tuple[float, ...]],
+    boxes: Sequence[tuple[float, ...]],
     patches: NDArray[np.uint8],
     tint: Reals,
-    steps: Reals,
+    steps: NDArray[np.float32],
 ) -> Footage:
     seen = np.array([mesh is not None for mesh in meshes])
     if np.count_nonzero(seen) < 25:

@@ -36,6 +36,7 @@ MOVING = MOUTH + len(CHIN) + len(JAW)
 _INDEX = {point: index for index, point in enumerate(POINTS)}
 _UPPER = np.array([_INDEX[point] for point in (81, 82, 13, 312, 311)])
 _LOWER = np.array([_INDEX[point] for point in (178, 87, 14, 317, 402)])
+_MEASURED = [INNER.index(point) - 1 for point in (178, 87, 14, 317, 402)]  # pairs of `with_gap` that `gap` sees
 _RIDGE = 1e-2
 
 
@@ -80,7 +81,7 @@ def eye_unit(stable: Complex) -> Similarity:
 
 def gap(points: Complex) -> Reals:
     """Lip opening of canonical points [..., P], in canonical units; zero when the inner lips meet."""
-    return np.maximum(0.0, (points[..., _LOWER] - points[..., _UPPER]).imag.mean(axis=-1))
+    return np.asarray(np.maximum(0.0, (points[..., _LOWER] - points[..., _UPPER]).imag.mean(axis=-1)))
 
 
 def spread(points: Complex) -> Reals:
@@ -99,6 +100,7 @@ def with_gap(points: Complex, wanted: float) -> Complex:
     heights = np.array([(inner[i] - inner[-i % len(INNER)]).imag for i in range(1, half)])
     change = (wanted - float((points[_LOWER] - points[_UPPER]).imag.mean())) / 2
     profile = np.sin(np.linspace(0, np.pi, half + 1)[1:-1]) ** 0.7
+    profile /= profile[_MEASURED].mean()
     if wanted <= 1e-6:  # every pair must meet, not only the middle ones on average
         shift = -heights / 2
     else:
@@ -196,7 +198,7 @@ def border(neutral: Complex) -> Complex:
 
 def triangulate(points: Complex) -> Triangles:
     """Delaunay triangles int32 [n, 3] of an open-mouthed face; the same triangles serve every shape."""
-    return Delaunay(np.stack([points.real, points.imag], axis=1)).simplices.astype(np.int32)
+    return np.asarray(Delaunay(np.stack([points.real, points.imag], axis=1)).simplices, np.int32)
 
 
 assert {*UPPER_INNER, *LOWER_INNER} <= {*INNER}

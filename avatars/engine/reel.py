@@ -11,7 +11,7 @@ import av
 from avatars.engine.errors import ModelDamaged
 from avatars.media import Encoding, Planes, planes_of, write_mp4
 
-_QUALITY = Encoding(preset="veryfast", crf=12, intra_only=True)
+_QUALITY = Encoding(preset="veryfast", crf=16, intra_only=True)
 
 
 def write_reel(path: Path, frames: Iterable[av.VideoFrame], fps: int) -> int:

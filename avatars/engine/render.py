@@ -26,8 +26,9 @@ from avatars.engine.warp import Map, Region, fine_from_coarse, inverse_map
 from avatars.media import Planes
 
 _LUMA_MATCH, _CHROMA_MATCH = 12.0, 4.0
-_GROW = 1.10  # the pasted mouth reaches this far beyond the outer lip line
+_GROW = 1.17  # the pasted mouth reaches this far beyond the outer lip line
 _FEATHER = 0.045  # of the mouth's width
+_KEPT_BYTES = 192 << 20  # of decoded base frames
 _KEEP = 0.8  # share of the old brightness match that survives a frame
 
 
@@ -46,16 +47,27 @@ class Renderer:
         self._skin = _inside_first(triangulate(np.concatenate([open_mouth, self._border])))
         self._lips = _inside_first(triangulate(open_mouth[:MOUTH]))
         self._match: dict[int, NDArray[np.float64]] = {}
+        self._kept: dict[int, Planes] = {}
+        self._room = max(1, _KEPT_BYTES * 2 // (3 * frame.out_width * frame.out_height))
 
     def draw(self, command: Command) -> Planes:
         """Planes of the finished picture, the caller's to change."""
-        planes = self._frame.planes(self._reel.planes(command.base))
+        y, u, v = self._scaled(command.base)
+        planes = (y.copy(), u.copy(), v.copy())
         if command.presence <= 0:
             return planes
         source, target = self._shapes(command)
         self._bend(planes, source, target)
         self._paste(planes, target[:MOUTH], command)
         return planes
+
+    def _scaled(self, base: int) -> Planes:
+        """A base frame at picture size. The walk turns round often, so what was decoded last is wanted again."""
+        if base not in self._kept:
+            while len(self._kept) >= self._room:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[base] = self._frame.planes(self._reel.planes(base))
+        return self._kept[base]
 
     def _shapes(self, command: Command) -> tuple[Complex, Complex]:
         """The base frame's mesh as it is and as it shall be, border included, in picture pixels."""
@@ -88,26 +100,27 @@ class Renderer:
         where = (region.luma, region.chroma, region.chroma)
         old = [plane[part].astype(np.float32) for plane, part in zip(planes, where, strict=True)]
         new = [np.zeros_like(plane) for plane in old]
-        weight, ring = _masks(target, region)
+        textures = [self._texture(mouth, target, region) for mouth, _share in command.mouths]
+        weight, ring = _masks(target, region, textures[0][1])
         weights, rings = (weight, *[_halved(weight)] * 2), (ring, *[_halved(ring)] * 2)
-        for mouth, share in command.mouths:
-            texture = self._texture(mouth, target, region)
+        for (mouth, share), (texture, _covered) in zip(command.mouths, textures, strict=True):
             offsets = self._matched(mouth, [_difference(*parts) for parts in zip(old, texture, rings, strict=True)])
-            for total, plane, offset in zip(new, texture, offsets, strict=True):
-                total += np.float32(share) * (plane + np.float32(offset))
-        for plane, part, before, after, weight in zip(planes, where, old, new, weights, strict=True):
-            mixed = before + np.float32(command.presence) * weight * (after - before)
-            plane[part] = np.clip(np.rint(mixed), 0, 255)
+            for total, part, offset in zip(new, texture, offsets, strict=True):
+                total += np.float32(share) * (part + np.float32(offset))
+        for plane, place, before, after, much in zip(planes, where, old, new, weights, strict=True):
+            mixed = before + np.float32(command.presence) * much * (after - before)
+            plane[place] = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
 
-    def _texture(self, mouth: int, target: Complex, region: Region) -> tuple[Map, Map, Map]:
-        """One mouth of the bank bent to the lips `target`: float32 planes of `region`."""
-        x, y, _covered = inverse_map(target, self._bank.points[mouth].astype(np.complex128), self._lips, region, 1)
+    def _texture(self, mouth: int, target: Complex, region: Region) -> tuple[tuple[Map, Map, Map], NDArray[np.bool_]]:
+        """One mouth of the bank bent to the lips `target`: planes of `region`, and where they are known."""
+        points = self._bank.points[mouth].astype(np.complex128)
+        x, y, covered = inverse_map(target, points, self._lips, region, 1)
         luma, chroma = self._bank.planes(mouth)
         half_x, half_y = ((_halved(place) - 0.5) / 2 for place in (x, y))
         new_luma = cv2.remap(luma, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         colour = cv2.remap(chroma, half_x, half_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        colour = colour.astype(np.float32)
-        return new_luma.astype(np.float32), colour[..., 0], colour[..., 1]
+        u, v = np.moveaxis(colour.astype(np.float32), 2, 0)
+        return (new_luma.astype(np.float32), u, v), covered
 
     def _matched(self, mouth: int, differences: list[float]) -> NDArray[np.float64]:
         """Brightness and colour to add to a mouth, clamped and calmed over its appearances."""
@@ -123,25 +136,24 @@ def _inside_first(triangles: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.concatenate([triangles[inside], triangles[~inside]])
 
 
-def _masks(target: Complex, region: Region) -> tuple[Map, Map]:
+def _masks(target: Complex, region: Region, covered: NDArray[np.bool_]) -> tuple[Map, Map]:
     """How much of the pasted mouth shows, float32 0..1, and the skin around the lips that is compared.
 
-    Nothing shows outside the points around the mouth, where the bank has no picture.
+    Nothing shows where `covered` is false: the bank has no picture there. One more pixel is left out, because
+    colour is read in blocks of two.
     """
     lips = target[: len(OUTER)]
     centre = lips.mean()
     wide = float(np.ptp(lips.real))
     grown = centre + (lips - centre) * _GROW + 0.02 * wide * (lips - centre) / np.abs(lips - centre)
-    size = (region.height, region.width)
-    hull = cv2.convexHull(np.stack([target.real, target.imag], axis=1).astype(np.float32))[:, 0].astype(float)
-    around = hull[:, 0] + 1j * hull[:, 1]
-    weight, inner, covered = (np.zeros(size, np.float32) for _ in range(3))
-    for mask, outline in ((weight, grown), (inner, lips), (covered, around)):
+    known = cv2.erode(covered.astype(np.float32), np.ones((5, 5), np.uint8), borderValue=0)
+    weight, inner = (np.zeros((region.height, region.width), np.float32) for _ in range(2))
+    for mask, outline in ((weight, grown), (inner, lips)):
         corners = np.stack([outline.real - region.left, outline.imag - region.top], axis=1)
-        cv2.fillPoly(mask, [np.round(corners * 16).astype(np.int32)], 1.0, shift=4)  # type: ignore[call-overload]
-    ring = covered * np.maximum(weight - inner, 0)
-    sigma = max(0.6, _FEATHER * wide)
-    return covered * cv2.GaussianBlur(weight, (0, 0), sigma), ring
+        cv2.fillPoly(mask, [np.round(corners * 16).astype(np.int32)], 1.0, shift=4)
+    ring = known * np.maximum(weight - inner, 0)
+    soft = cv2.GaussianBlur(weight * known, (0, 0), max(0.6, _FEATHER * wide))
+    return known * soft, ring
 
 
 def _difference(old: Map, new: Map, ring: Map) -> float:
@@ -153,7 +165,7 @@ def _difference(old: Map, new: Map, ring: Map) -> float:
 def _halved(values: Map) -> Map:
     """Mean of every 2 x 2 block: luma grid -> chroma grid."""
     rows, columns = values.shape[0] // 2, values.shape[1] // 2
-    return values.reshape(rows, 2, columns, 2).mean(axis=(1, 3), dtype=np.float32)
+    return np.asarray(values.reshape(rows, 2, columns, 2).mean(axis=(1, 3), dtype=np.float32))
 
 
 assert len(INNER) == len(OUTER)

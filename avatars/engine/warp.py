@@ -78,7 +78,7 @@ def _owners(target: Complex, triangles: Triangles, region: Region, step: int) ->
     y = ((target.imag - region.top + 0.5) / step - 0.5) * (1 << _SUBPIXEL)
     corners = np.round(np.stack([x, y], axis=1)).astype(np.int32)[triangles]
     for number, corner in enumerate(corners):
-        cv2.fillConvexPoly(owner, corner, number, shift=_SUBPIXEL)  # type: ignore[call-overload]
+        cv2.fillConvexPoly(owner, corner, number, shift=_SUBPIXEL)
     return owner
 
 

@@ -1,0 +1,58 @@
+"""A model of a real take, built once, and speeches with known sounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from avatars.engine import AvatarCard, ConsentEvidence, WarpEngine
+from avatars.media import constant_rate_frames, mono_sound, write_mp4
+from avatars.speech import Phone, Speech
+
+CONSENT = ConsentEvidence("0b9c7c1e-8a53-4a2e-9d0c-6a3a5a1f7a10", "ab" * 32, ("face", "voice"))
+SECONDS = 12
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model file, the card its builder returned, the footage it was made of and the progress it reported."""
+
+    path: Path
+    card: AvatarCard
+    clip: Path
+    progress: tuple[float, ...]
+
+
+def say(*sounds: tuple[str, float]) -> Speech:
+    """A speech of (phone, seconds), silent to the ear: the engine is driven by phones alone."""
+    phones, now = [], 0.0
+    for symbol, seconds in sounds:
+        phones.append(Phone(symbol, now, now + seconds))
+        now += seconds
+    samples = np.zeros(round(now * 16000), np.float32)
+    return Speech(samples, 16000, tuple(phones), (), "", "en")
+
+
+@pytest.fixture(scope="session")
+def take(shared_media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve seconds of a person speaking."""
+    source = shared_media / "grid_s1_60s.mp4"
+    path = tmp_path_factory.mktemp("take") / "take.mp4"
+    frames = (
+        frame
+        for number, frame in enumerate(constant_rate_frames(source, fps=25, max_side=640))
+        if number < 25 * SECONDS
+    )
+    write_mp4(path, frames, fps=25, samples=mono_sound(source, 16000)[: 16000 * SECONDS], rate=16000)
+    return path
+
+
+@pytest.fixture(scope="session")
+def built(take: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    out = tmp_path_factory.mktemp("model") / "person.avatar"
+    seen: list[float] = []
+    card = WarpEngine().build(take, CONSENT, out, lambda fraction, _step: seen.append(fraction))
+    return Built(out, card, take, tuple(seen))

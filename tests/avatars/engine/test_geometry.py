@@ -1,0 +1,104 @@
+"""Laws of the small parts that hold for all inputs."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avatars.engine.bank import MouthBank, pick_mouths
+from avatars.engine.base import idle_path
+from avatars.engine.drive import commanded_lips
+from avatars.engine.framing import frame_for
+from avatars.engine.geometry import INNER, LIPS, OUTER, POINTS, Similarity, gap, with_gap
+from avatars.engine.warp import Region, fine_from_coarse, inverse_map
+
+from .conftest import say
+
+FEW = settings(max_examples=40, deadline=None)
+
+
+def face(opening: float) -> np.ndarray:
+    """A round mouth among points that do not matter."""
+    points = np.zeros(len(POINTS), complex)
+    for ring, start, high in ((OUTER, 0, 0.12 + opening / 2), (INNER, len(OUTER), opening / 2)):
+        angle = np.pi + np.arange(len(ring)) / len(ring) * 2 * np.pi
+        points[start : start + len(ring)] = 0.25 * np.cos(angle) - 1j * high * np.sin(angle) + 0.8j
+    return points
+
+
+@FEW
+@given(st.floats(0, 0.4), st.floats(0, 0.4))
+def test_lips_open_exactly_as_far_as_asked_and_never_cross(before: float, wanted: float) -> None:
+    after = with_gap(face(before), wanted)
+    inner = after[len(OUTER) : LIPS]
+    heights = np.array([(inner[i] - inner[-i]).imag for i in range(1, 10)])
+    assert abs(float(gap(after)) - wanted) < 0.012
+    assert heights.min() >= -1e-9
+
+
+@FEW
+@given(st.floats(0.1, 5), st.floats(-3, 3), st.floats(-100, 100), st.integers(0, 1000))
+def test_similarity_is_recovered(scale: float, angle: float, shift: float, seed: int) -> None:
+    points = np.random.default_rng(seed).normal(size=(6, 2)) @ np.array([1, 1j])
+    true = Similarity(complex(scale * np.exp(1j * angle)), complex(shift, -shift))
+    found = Similarity.between(points, true(points))
+    assert np.allclose(found(points), true(points), atol=1e-6)
+    assert np.allclose(found.inverse()(found(points)), points, atol=1e-6)
+
+
+@FEW
+@given(st.integers(2, 80), st.integers(1, 400), st.integers(0, 99))
+def test_idle_motion_never_jumps(length: int, frames: int, seed: int) -> None:
+    motion = np.abs(np.random.default_rng(seed).normal(size=length))
+    path = idle_path(length, frames, motion, seed)
+    assert path.min() >= 0 and path.max() < length
+    assert np.abs(np.diff(path)).max(initial=0) <= 1
+    assert np.array_equal(path, idle_path(length, frames, motion, seed))
+
+
+@FEW
+@given(st.lists(st.sampled_from(["p", "m", "aa", "iy", "uw", "s", "sil"]), min_size=1, max_size=12))
+def test_commanded_lips_stay_in_range_and_close(symbols: list[str]) -> None:
+    speech = say(*((symbol, 0.12) for symbol in symbols))
+    opening, width = commanded_lips(speech, 25)
+    assert opening.min() >= 0 and opening.max() <= 1 and np.abs(width).max() <= 1
+    assert np.abs(np.diff(opening)).max(initial=0) <= 11 / 25 + 1e-9
+    for phone in speech.phones:
+        inside = [n for n in range(len(opening)) if phone.start_s + 0.01 < (n + 0.5) / 25 < phone.end_s - 0.01]
+        if phone.symbol in {"p", "m"} and inside:
+            assert opening[inside].max() == 0
+
+
+@FEW
+@given(st.integers(64, 540).map(lambda n: 2 * n), st.integers(64, 540).map(lambda n: 2 * n))
+def test_crop_lies_in_the_footage_and_keeps_the_aspect(width: int, height: int) -> None:
+    boxes = np.array([[900.0, 500.0, 1000.0, 640.0]])
+    frame = frame_for(boxes, (1920, 1080), width, height)
+    assert 0 <= frame.left <= 1920 - frame.width and 0 <= frame.top <= 1080 - frame.height
+    assert frame.left % 2 == frame.top % 2 == 0
+    assert abs(frame.width / frame.height - width / height) < 0.05 * width / height
+    assert frame.left <= 900 and frame.left + frame.width >= 1000
+    assert frame.top <= 500 and frame.top + frame.height >= 640
+
+
+def test_mesh_that_does_not_move_is_the_identity() -> None:
+    mesh = np.array([10 + 10j, 50 + 12j, 30 + 44j, 31 + 20j])
+    triangles = np.array([[0, 1, 3], [1, 2, 3], [2, 0, 3]], np.int32)
+    region = Region(4, 6, 60, 44)
+    for step in (1, 2):
+        x, y, covered = inverse_map(mesh, mesh, triangles, region, step)
+        assert covered.any() and not covered.all()
+        fine_x, fine_y = fine_from_coarse(x, y, region) if step == 2 else (x, y)
+        assert np.allclose(fine_x, np.arange(4, 64)[None, :], atol=1e-3)
+        assert np.allclose(fine_y, np.arange(6, 50)[:, None], atol=1e-3)
+
+
+def test_mouth_is_kept_while_it_fits() -> None:
+    shapes = np.array([0.0, 1.0, 0.5, 0.52])
+    nothing = np.zeros(4)
+    bank = MouthBank(np.zeros((4, 6, 4), np.uint8), np.zeros((4, 60), np.complex64), shapes, nothing, nothing)
+    wanted = np.array([0.0, 0.0, 0.5, 0.52, 0.5, 0.52, 1.0, 1.0, 0.0])
+    path = pick_mouths(bank, wanted, np.zeros(9))
+    assert path[0] == 0 and path[-1] == 0 and path[6] == 1
+    assert len(set(path[2:6])) == 1
