@@ -7,6 +7,8 @@ STAMP := $(VENV)/.installed
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 export AVOW_VAR_DIR ?= $(CURDIR)/var
+export AVOW_PORT ?= 8000
+export AVOW_PUBLIC_URL ?= http://localhost:$(AVOW_PORT)
 export AVOW_TSA_PORT ?= 8318
 export AVOW_WEB ?= true
 
