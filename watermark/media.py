@@ -168,6 +168,7 @@ class _Copy:
         self._options = _LOSSLESS if lossless else _VISUALLY_LOSSLESS
         self._device = device
         self._video = _picture(source)
+        self._rotation = 0
         self._frames = 0
         self._last_s = 0.0
 
@@ -189,20 +190,23 @@ class _Copy:
         """
         held: list[av.Packet[Any]] = []
         for packet in self._source.demux([self._video, *self._source.streams.audio]):
-            if packet.stream_index != self._video.index:
+            if packet.stream.index != self._video.index:  # flush markers lie in `stream_index`
                 held.append(packet)
             else:
-                yield from self._video.decode(packet)
+                for frame in self._video.decode(packet):
+                    self._rotation = frame.rotation
+                    yield frame
             if self._encoder is not None:
                 self._copy_sound(held)
                 held = []
-        self._copy_sound(held)
+        if self._encoder is not None:
+            self._copy_sound(held)
 
     def _copy_sound(self, packets: list[av.Packet[Any]]) -> None:
         for packet in packets:
             if packet.dts is None:
                 continue  # the demuxer's flush marker, which carries no data
-            packet.stream = self._sound[packet.stream_index]
+            packet.stream = self._sound[packet.stream.index]
             self._out.mux(packet)
 
     @staticmethod
@@ -236,8 +240,8 @@ class _Copy:
             context.sample_aspect_ratio = given.sample_aspect_ratio
         context.color_range, context.colorspace = given.color_range, given.colorspace
         context.color_primaries, context.color_trc = given.color_primaries, given.color_trc
-        if frame.rotation:
-            encoder.set_display_rotation(frame.rotation)
+        if self._rotation:
+            encoder.set_display_rotation(self._rotation)
         return encoder
 
     def _report(self) -> EmbedReport:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -76,11 +77,11 @@ def frame_of(luma: Luma, index: int) -> av.VideoFrame:
     return frame
 
 
-def luma_of(frame: av.VideoFrame) -> Luma:
-    """A copy of the luma, without padding."""
-    plane = frame.planes[0]
-    lines = np.frombuffer(plane, dtype=np.uint8).reshape(-1, plane.line_size)
-    return lines[: frame.height, : frame.width].copy()
+def luma_of(frame: av.VideoFrame, plane: int = 0) -> Luma:
+    """A copy of the luma, or of another plane, without padding."""
+    given = frame.planes[plane]
+    lines = np.frombuffer(given, dtype=np.uint8).reshape(-1, given.line_size)
+    return lines[: given.height, : given.width].copy()
 
 
 def cut(frames: Sequence[av.VideoFrame], share: float, *, x: float = 0.5, y: float = 0.5) -> list[av.VideoFrame]:
@@ -142,3 +143,28 @@ def psnr(before: Sequence[av.VideoFrame], after: Sequence[av.VideoFrame]) -> flo
     """Luma PSNR over all frames in dB."""
     errors = [np.mean((luma_of(a).astype(float) - luma_of(b)) ** 2) for a, b in zip(before, after, strict=True)]
     return float(10 * np.log10(255**2 / np.mean(errors)))
+
+
+def write_with_sound(path: Path, frames: Sequence[av.VideoFrame], *, rotation: int = 0) -> None:
+    """H.264 and AAC in the container the name asks for."""
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "16"})
+        video.width, video.height, video.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
+        video.codec_context.time_base = frames[0].time_base
+        if rotation:
+            video.set_display_rotation(rotation)
+        sound = out.add_stream("aac", rate=16000, layout="mono")
+        for frame in frames:
+            out.mux(video.encode(frame))
+        seconds = len(frames) / FPS
+        tone = 0.2 * np.sin(2 * np.pi * 440 * np.arange(int(16000 * seconds)) / 16000)
+        samples = av.AudioFrame.from_ndarray(tone.astype(np.float32)[None, :], format="fltp", layout="mono")
+        samples.sample_rate, samples.pts, samples.time_base = 16000, 0, Fraction(1, 16000)
+        out.mux(sound.encode(samples))
+        out.mux(video.encode(None))
+        out.mux(sound.encode(None))
+
+
+def shifted(frames: Sequence[av.VideoFrame]) -> list[av.VideoFrame]:
+    """The same pictures with times that begin at zero."""
+    return [frame_of(luma_of(frame), index) for index, frame in enumerate(frames)]

@@ -1,0 +1,90 @@
+"""The payload and the code: laws for all marks, and noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from watermark import BadMark, Key, parse_mark
+from watermark.bounds import needed_score, tail
+from watermark.payload import INFO_BITS, Payload
+from watermark.polar import CODE_BITS, LIST_SIZE, decode, encode
+
+marks = st.integers(0, 2**64 - 1)
+PAYLOAD = Payload(Key("k", b"\x01" * 32))
+
+
+@given(marks)
+@settings(max_examples=100, deadline=None)
+def test_every_mark_comes_back(mark: int) -> None:
+    assert PAYLOAD.mark(PAYLOAD.bits(mark)) == mark
+
+
+@given(marks, st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_every_mark_survives_noise_stronger_than_the_signal(mark: int, seed: int) -> None:
+    bits = PAYLOAD.bits(mark)
+    noise = np.random.default_rng(seed).standard_normal(CODE_BITS)
+    soft = 0.95 * (1.0 - 2.0 * encode(bits)) + noise
+    assert mark in [PAYLOAD.mark(word) for word in decode(soft)]
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_noise_alone_never_passes_the_check(seed: int) -> None:
+    words = decode(np.random.default_rng(seed).standard_normal(CODE_BITS))
+    assert 1 <= len(words) <= LIST_SIZE
+    assert all(PAYLOAD.mark(word) is None for word in words)
+
+
+@given(marks, st.integers(0, INFO_BITS - 1))
+@settings(max_examples=100, deadline=None)
+def test_a_changed_bit_fails_the_check(mark: int, position: int) -> None:
+    bits = PAYLOAD.bits(mark).copy()
+    bits[position] ^= 1
+    assert PAYLOAD.mark(bits) is None
+
+
+def test_three_patterns_combined_by_a_thief_pass_for_no_mark() -> None:
+    """The code is linear, so the sum of three code words is a code word; the keyed check refuses it."""
+    words = [PAYLOAD.bits(mark) for mark in (1, 2, 3)]
+    forged = words[0] ^ words[1] ^ words[2]
+    assert np.array_equal(encode(forged), encode(words[0]) ^ encode(words[1]) ^ encode(words[2]))
+    assert PAYLOAD.mark(forged) is None
+
+
+def test_another_key_hides_a_mark_in_other_bits() -> None:
+    stranger = Payload(Key("k", b"\x02" * 32))
+    assert stranger.mark(PAYLOAD.bits(7)) is None
+
+
+@pytest.mark.parametrize("mark", [-1, 2**64])
+def test_numbers_beyond_64_bits_are_refused(mark: int) -> None:
+    with pytest.raises(BadMark, match="bad_mark"):
+        PAYLOAD.bits(mark)
+
+
+@pytest.mark.parametrize("text", ["", "12345678901234567", "xyz", "-1", " 1", "0x"])
+def test_marks_are_parsed_strictly(text: str) -> None:
+    with pytest.raises(BadMark):
+        parse_mark(text)
+
+
+def test_marks_are_hexadecimal() -> None:
+    assert parse_mark("0xC0ffee") == parse_mark("0000000000c0ffee") == 0xC0FFEE
+
+
+def test_the_bound_holds_for_random_phases_whatever_the_weights() -> None:
+    rng = np.random.default_rng(3)
+    weights = rng.pareto(1.5, 512)
+    angles = rng.uniform(0, 2 * np.pi, (20000, 512))
+    scores = (np.cos(angles) @ weights) / np.sqrt((weights**2).sum() / 2)
+    for level in (1.0, 2.0, 3.0):
+        assert np.mean(scores >= level) <= tail(level, 1)
+
+
+def test_the_needed_score_is_where_the_bound_falls_to_p() -> None:
+    assert tail(needed_score(1e-12, 2.0**64), 2.0**64) == pytest.approx(1e-12)
+    assert tail(0.0, 1) == tail(-3.0, 1) == 1.0

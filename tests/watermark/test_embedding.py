@@ -1,0 +1,109 @@
+"""What embedding changes in a frame, and what it leaves alone."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from tests.watermark import scenes
+from watermark import BadMedia, Embedder, MarkPattern, embed_frames
+
+
+def test_the_change_is_small_everywhere(street, marked_street, studio, marked_studio) -> None:
+    assert scenes.psnr(street, marked_street) >= 46
+    assert scenes.psnr(studio, marked_studio) >= 48
+
+
+def test_a_flat_wall_shows_no_pattern(pattern: MarkPattern) -> None:
+    """On plain grey hardly a pixel changes by more than one step and every area keeps its mean."""
+    wall = np.full((720, 1280), 120, dtype=np.uint8)
+    marked = wall.copy()
+    Embedder(pattern, 1280, 720).embed(marked, 0.5)
+    change = marked.astype(int) - wall
+    assert np.abs(change).max() <= 3
+    assert np.mean(np.abs(change) > 1) < 0.03
+    blocks = change.reshape(9, 80, 16, 80).mean(axis=(1, 3))
+    assert np.abs(blocks).max() < 0.2
+
+
+def test_the_wall_beside_an_edge_stays_as_calm_as_any_wall(pattern: MarkPattern) -> None:
+    luma = np.full((720, 1280), 180, dtype=np.uint8)
+    luma[:, 640:] = 60
+    marked = luma.copy()
+    Embedder(pattern, 1280, 720).embed(marked, 0.5)
+    change = marked.astype(float) - luma
+    assert change[:, 560:720].std() < 1.15 * change[:, :400].std()
+
+
+def test_no_frame_changes_at_once_when_the_tile_moves(pattern: MarkPattern) -> None:
+    embedder = Embedder(pattern, 640, 360)
+    wall = np.full((360, 640), 120, dtype=np.uint8)
+    shown = []
+    for index in range(60):
+        marked = wall.copy()
+        embedder.embed(marked, index / 25)
+        shown.append(marked.astype(float))
+    steps = [np.abs(b - a).mean() for a, b in itertools.pairwise(shown)]
+    assert max(steps) < 0.12
+    assert np.abs(shown[0] - shown[-1]).mean() > 0.3
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (720, 1280), (65, 67), (333, 191), (1920, 64)])
+def test_every_size_and_direction_is_marked(pattern: MarkPattern, size: tuple[int, int]) -> None:
+    width, height = size
+    luma = np.full((height, width), 128, dtype=np.uint8)
+    Embedder(pattern, width, height).embed(luma, 0.0)
+    assert 0.2 < (luma.astype(float) - 128).std() < 1.3
+
+
+@pytest.mark.parametrize("size", [(63, 720), (720, 16), (8194, 720)])
+def test_sizes_that_cannot_be_marked_are_refused(pattern: MarkPattern, size: tuple[int, int]) -> None:
+    with pytest.raises(BadMedia, match="frame_size"):
+        Embedder(pattern, *size)
+
+
+def test_black_and_white_do_not_wrap_around(pattern: MarkPattern) -> None:
+    for level in (0, 255):
+        luma = np.full((360, 640), level, dtype=np.uint8)
+        Embedder(pattern, 640, 360).embed(luma, 0.0)
+        assert np.abs(luma.astype(int) - level).max() <= 4
+
+
+def test_frames_keep_times_tags_and_chroma_and_the_given_ones_stay(pattern: MarkPattern) -> None:
+    given = scenes.street(322, 180, 0.2)  # 322 pixels: the lines of the planes are padded
+    for index, frame in enumerate(given):
+        frame.pts, frame.time_base = 1000 + 997 * index, Fraction(1, 25000)
+        frame.colorspace, frame.color_range = 1, 1
+    before = [scenes.luma_of(f) for f in given]
+    marked = list(embed_frames(given, pattern))
+    assert [(f.pts, f.time_base) for f in marked] == [(f.pts, f.time_base) for f in given]
+    assert all(f.colorspace == 1 and f.color_range == 1 for f in marked)
+    for old, frame, new in zip(before, given, marked, strict=True):
+        assert np.array_equal(old, scenes.luma_of(frame))
+        assert not np.array_equal(old, scenes.luma_of(new))
+        assert np.array_equal(scenes.luma_of(frame, 1), scenes.luma_of(new, 1))
+        assert new.pict_type == av.video.frame.PictureType.NONE
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "rgb24", "yuvj420p", "nv12", "gray"])
+def test_other_pixel_formats_become_eight_bit_luma(pattern: MarkPattern, pixel_format: str) -> None:
+    given = scenes.street(320, 180, 0.08)
+    others = []
+    for frame in given:
+        other = frame.reformat(format=pixel_format)
+        other.pts, other.time_base = frame.pts, frame.time_base
+        others.append(other)
+    marked = list(embed_frames(others, pattern))
+    assert {f.format.name for f in marked} <= {"yuv420p", "yuvj420p"}
+    assert [f.pts for f in marked] == [f.pts for f in given]
+    reference = [other.reformat(format=m.format.name) for other, m in zip(others, marked, strict=True)]
+    assert scenes.psnr(reference, marked) > 40
+
+
+def test_frames_without_a_time_are_marked(pattern: MarkPattern) -> None:
+    frame = av.VideoFrame(320, 180, "yuv420p")
+    assert len(list(embed_frames([frame, frame], pattern))) == 2
