@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from avatars.capture import check_capture
+from avatars.capture.check import check_capture
 from compliance.errors import BadInput
 from compliance.sandbox import child_main, report
 

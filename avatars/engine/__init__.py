@@ -1,5 +1,6 @@
 """From a consented minute of footage to a talking double: build a model, perform speech with it."""
 
+# `WarpEngine` lies in `avatars.engine.warp_engine`: it loads the face library, which a web page must not.
 from avatars.engine.contract import AvatarCard, ConsentEvidence, Engine
 from avatars.engine.errors import (
     EngineError,
@@ -8,8 +9,6 @@ from avatars.engine.errors import (
     ModalityRefused,
     ModelDamaged,
 )
-from avatars.engine.package import load_model
-from avatars.engine.warp_engine import WarpEngine
 
 __all__ = [
     "AvatarCard",
@@ -20,12 +19,12 @@ __all__ = [
     "FramingImpossible",
     "ModalityRefused",
     "ModelDamaged",
-    "WarpEngine",
     "default_engine",
-    "load_model",
 ]
 
 
 def default_engine() -> Engine:
     """The engine that needs nothing but this package."""
+    from avatars.engine.warp_engine import WarpEngine
+
     return WarpEngine()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from avatars.media import constant_rate_frames, mono_sound
+from avatars.media import constant_rate_frames, mono_sound, rgb_of
 
 Image = NDArray[np.uint8]
 Sound = NDArray[np.float32]
@@ -44,9 +44,7 @@ def write(
 ) -> Path:
     """Encode RGB images; `ticks` are their presentation times in units of 1 / (4 * fps)."""
     with av.open(str(path), "w", format="mp4", options=options or {}) as container:
-        video = container.add_stream(
-            "libx264", rate=fps, options={"preset": "ultrafast", "crf": "16", "bf": "0"}
-        )
+        video = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "crf": "16", "bf": "0"})
         video.pix_fmt = "yuv420p"
         video.codec_context.time_base = Fraction(1, 4 * fps)
         if rotation:
@@ -70,15 +68,10 @@ def write(
 
 
 @pytest.fixture(scope="session")
-def person(shared_media: Path) -> tuple[list[Image], Sound]:
-    """Twelve seconds of a person who speaks: RGB images at 25 frames/s and sound at 16 kHz."""
-    clip = shared_media / "grid_s1_60s.mp4"
-    images = []
-    for frame in constant_rate_frames(clip, fps=25, max_side=640):
-        images.append(frame.to_ndarray(format="rgb24"))
-        if len(images) == 300:
-            break
-    return images, mono_sound(clip, RATE)[: 12 * RATE]
+def person(presenter_clip: Path) -> tuple[list[Image], Sound]:
+    """Eleven seconds of somebody who speaks: RGB images at 25 frames/s and sound at 16 kHz."""
+    frames = constant_rate_frames(presenter_clip, fps=25, max_side=640)
+    return [rgb_of(frame) for frame in frames], mono_sound(presenter_clip, RATE)
 
 
 Recorder = Callable[..., Path]

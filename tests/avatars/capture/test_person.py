@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from avatars.capture import CaptureLimits, check_capture
+from avatars.capture import CaptureLimits, CaptureReport
+from avatars.capture.check import check_capture
 
 from .conftest import RATE, Image, Recorder, Sound, moving_pattern, syllables
 
@@ -20,20 +22,29 @@ def codes(path: Path, limits: CaptureLimits | None = None) -> dict[str, str]:
     return {finding.code: finding.severity.value for finding in check_capture(path, limits=limits).findings}
 
 
-def test_good_take_passes_with_its_weaknesses_named(person: Person, record: Recorder) -> None:
+def test_good_take_passes_with_its_weakness_named(person: Person, record: Recorder) -> None:
     report = check_capture(record(*person))
     assert report.ok
-    found = {finding.code for finding in report.findings}
-    assert {"cuts", "face_small"} <= found <= {"cuts", "face_small", "clipping"}
-    assert report.facts["cuts_s"] == [3.0, 6.0, 9.0]
+    assert [finding.code for finding in report.findings] == ["face_small"]
     assert report.facts["face_share"] == 1.0
+    assert report.facts["lip_match"] > 0.5
+    assert CaptureReport.from_json(json.loads(json.dumps(report.to_json()))).to_json() == report.to_json()
+
+
+def test_real_take_of_many_pieces_passes_with_its_cuts(shared_media: Path) -> None:
+    report = check_capture(shared_media / "grid_s1_60s.mp4")
+    assert report.ok
+    assert {finding.code for finding in report.findings} <= {"cuts", "face_small", "clipping"}
+    assert report.facts["cuts_s"] == [3.0 * n for n in range(1, 20)]
+
+
+def test_real_take_with_foreign_sound(shared_media: Path) -> None:
+    assert codes(shared_media / "latentsync_demo2.mp4")["lips_do_not_match"] == "warning"
 
 
 def test_take_held_sideways_is_turned_upright(person: Person, record: Recorder) -> None:
     images, sound = person
-    report = check_capture(
-        record([np.ascontiguousarray(np.rot90(image)) for image in images], sound, rotation=-90)
-    )
+    report = check_capture(record([np.ascontiguousarray(np.rot90(image)) for image in images], sound, rotation=-90))
     assert report.ok
     assert report.facts["face_share"] == 1.0
 
@@ -51,8 +62,7 @@ def test_two_faces(shared_media: Path) -> None:
 def test_face_far_away(person: Person, record: Recorder) -> None:
     images, sound = person
     far = [
-        cv2.copyMakeBorder(cv2.resize(image, (180, 144)), 72, 72, 90, 90, cv2.BORDER_REPLICATE)
-        for image in images
+        cv2.copyMakeBorder(cv2.resize(image, (320, 180)), 90, 90, 160, 160, cv2.BORDER_REPLICATE) for image in images
     ]
     found = codes(record(far, sound))
     assert found.get("face_too_small", found.get("no_face")) == "error"
@@ -71,14 +81,12 @@ def test_over_exposed(person: Person, record: Recorder) -> None:
 
 def test_out_of_focus(person: Person, record: Recorder) -> None:
     images, sound = person
-    assert (
-        codes(record([cv2.GaussianBlur(image, (0, 0), 4.5) for image in images], sound))["blurred"] == "error"
-    )
+    assert codes(record([cv2.GaussianBlur(image, (0, 0), 5) for image in images], sound))["blurred"] == "error"
 
 
 def test_person_walks_away(person: Person, record: Recorder) -> None:
     images, sound = person
-    away = images[:150] + moving_pattern(3, width=360, height=288) + images[225:]
+    away = images[:150] + moving_pattern(3, width=640, height=360) + images[225:]
     report = check_capture(record(away, sound))
     (missing,) = [finding for finding in report.errors() if finding.code == "face_missing"]
     assert missing.at_s == pytest.approx(6.0, abs=0.25)
@@ -87,7 +95,7 @@ def test_person_walks_away(person: Person, record: Recorder) -> None:
 
 def test_photograph_with_sound(person: Person, record: Recorder) -> None:
     images, sound = person
-    assert codes(record([images[0]] * 300, sound))["frozen"] == "error"
+    assert codes(record([images[0]] * 275, sound))["frozen"] == "error"
 
 
 def test_short_take_played_in_a_loop(person: Person, record: Recorder) -> None:
@@ -98,11 +106,11 @@ def test_short_take_played_in_a_loop(person: Person, record: Recorder) -> None:
 
 
 def test_microphone_off(person: Person, record: Recorder) -> None:
-    assert codes(record(person[0], np.zeros(12 * RATE, np.float32)))["no_speech"] == "error"
+    assert codes(record(person[0], np.zeros(11 * RATE, np.float32)))["no_speech"] == "error"
 
 
 def test_steady_tone_is_no_speech(person: Person, record: Recorder) -> None:
-    tone = 0.3 * np.sin(2 * np.pi * 150 * np.arange(12 * RATE) / RATE).astype(np.float32)
+    tone = 0.3 * np.sin(2 * np.pi * 150 * np.arange(11 * RATE) / RATE).astype(np.float32)
     assert codes(record(person[0], tone))["no_speech"] == "error"
 
 

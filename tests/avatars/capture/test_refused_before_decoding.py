@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avatars.capture import TEXTS, CaptureLimits, check_capture
+from avatars.capture import TEXTS, CaptureLimits
+from avatars.capture.check import check_capture
 from avatars.media import constant_rate_frames
 
 from .conftest import RATE, Recorder, moving_pattern, syllables
@@ -107,9 +108,7 @@ def test_upload_that_stopped_half_way(record: Recorder) -> None:
 
 def test_too_short(record: Recorder) -> None:
     report = check_capture(record(moving_pattern(2), syllables(2)))
-    assert [(finding.code, finding.values["seconds"]) for finding in report.errors()] == [
-        ("too_short", "2.0")
-    ]
+    assert [(finding.code, finding.values["seconds"]) for finding in report.errors()] == [("too_short", "2.0")]
 
 
 def test_three_hours_long_by_the_header(record: Recorder) -> None:
@@ -159,10 +158,7 @@ def test_more_pictures_than_the_length_allows(record: Recorder) -> None:
 
 
 def test_slideshow(record: Recorder) -> None:
-    assert (
-        only_code(record(moving_pattern(2), syllables(5), ticks=[12 * i for i in range(50)]))
-        == "frame_rate_low"
-    )
+    assert only_code(record(moving_pattern(2), syllables(5), ticks=[12 * i for i in range(50)])) == "frame_rate_low"
 
 
 def test_pictures_that_stall(record: Recorder) -> None:
@@ -195,9 +191,7 @@ def test_name_with_shell_and_protocol_tricks(tmp_path: Path, record: Recorder) -
 def test_child_process_speaks_json_lines(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(b"PK\x03\x04 something")
-    done = subprocess.run(
-        [sys.executable, "-m", "avatars.capture", str(path)], capture_output=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-m", "avatars.capture", str(path)], capture_output=True, check=True)
     *steps, last = [json.loads(line) for line in done.stdout.splitlines()]
     assert steps and all("progress" in step for step in steps)
     assert last["ok"] is True and last["result"]["ok"] is False

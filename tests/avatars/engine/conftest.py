@@ -1,4 +1,4 @@
-"""A model of a real take, built once, and speeches with known sounds."""
+"""A model of the drawn presenter, built once, and speeches with known sounds."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avatars.engine import AvatarCard, ConsentEvidence, WarpEngine
-from avatars.media import constant_rate_frames, mono_sound, write_mp4
+from avatars.engine import AvatarCard, ConsentEvidence
+from avatars.engine.warp_engine import WarpEngine
 from avatars.speech import Phone, Speech
 
 CONSENT = ConsentEvidence("0b9c7c1e-8a53-4a2e-9d0c-6a3a5a1f7a10", "ab" * 32, ("face", "voice"))
-SECONDS = 12
 
 
 @dataclass(frozen=True)
@@ -37,22 +36,8 @@ def say(*sounds: tuple[str, float]) -> Speech:
 
 
 @pytest.fixture(scope="session")
-def take(shared_media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve seconds of a person speaking."""
-    source = shared_media / "grid_s1_60s.mp4"
-    path = tmp_path_factory.mktemp("take") / "take.mp4"
-    frames = (
-        frame
-        for number, frame in enumerate(constant_rate_frames(source, fps=25, max_side=640))
-        if number < 25 * SECONDS
-    )
-    write_mp4(path, frames, fps=25, samples=mono_sound(source, 16000)[: 16000 * SECONDS], rate=16000)
-    return path
-
-
-@pytest.fixture(scope="session")
-def built(take: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+def built(presenter_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     out = tmp_path_factory.mktemp("model") / "person.avatar"
     seen: list[float] = []
-    card = WarpEngine().build(take, CONSENT, out, lambda fraction, _step: seen.append(fraction))
-    return Built(out, card, take, tuple(seen))
+    card = WarpEngine().build(presenter_clip, CONSENT, out, lambda fraction, _step: seen.append(fraction))
+    return Built(out, card, presenter_clip, tuple(seen))

@@ -12,14 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avatars.engine import (
-    ConsentEvidence,
-    FootageUnsuitable,
-    ModalityRefused,
-    ModelDamaged,
-    WarpEngine,
-    load_model,
-)
+from avatars.engine import ConsentEvidence, FootageUnsuitable, ModalityRefused, ModelDamaged
+from avatars.engine.package import load_model
+from avatars.engine.warp_engine import WarpEngine
 from avatars.media import write_mp4
 
 from .conftest import CONSENT, Built
@@ -62,9 +57,9 @@ def test_manifest_binds_model_to_grant_and_footage(built: Built) -> None:
     assert load_model(built.path).card == built.card
 
 
-def test_no_model_of_a_face_without_consent_for_the_face(take: Path, tmp_path: Path) -> None:
+def test_no_model_of_a_face_without_consent_for_the_face(presenter_clip: Path, tmp_path: Path) -> None:
     with pytest.raises(ModalityRefused):
-        WarpEngine().build(take, ConsentEvidence("g", "d", ("voice",)), tmp_path / "model")
+        WarpEngine().build(presenter_clip, ConsentEvidence("g", "d", ("voice",)), tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 
