@@ -62,6 +62,18 @@ def as_role(keystore: tuple[Path, Path], settings: object) -> Callable[[str], Ab
     return act
 
 
+@pytest.fixture
+def files(tmp_path: Path, settings: object) -> Path:
+    """Private storage of this test's own."""
+    folder = tmp_path / "files"
+    backend = "django.core.files.storage.FileSystemStorage"
+    settings.STORAGES = {  # type: ignore[attr-defined]
+        **settings.STORAGES,  # type: ignore[attr-defined]
+        "default": {"BACKEND": backend, "OPTIONS": {"location": str(folder), "base_url": None}},
+    }
+    return folder
+
+
 QUEUE_ROLES = {"gate": "gate", "inspect": "inspector", "default": "worker", "render": "worker"}
 
 

@@ -23,7 +23,7 @@ def stripped_copy(source: Path, target: Path, *, short_side: int = 540, bitrate_
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         video.bit_rate = int(source.stat().st_size * 8 / seconds * bitrate_share)
         sound = write.add_stream_from_template(read.streams.audio[0]) if read.streams.audio else None
-        for packet in _packets(read, video, sound, (width, height), picture.average_rate):
+        for packet in _packets(read, video, sound, (width, height), picture.average_rate or Fraction(25)):
             write.mux(packet)
 
 

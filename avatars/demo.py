@@ -4,45 +4,29 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
 
-from compliance.accounts.models import Membership, Organisation, OrganisationKind, Role, User
+from compliance.accounts.demo import AUTHORITY, BRAND, PASSWORD, PEOPLE
+from compliance.accounts.models import Membership, Organisation, OrganisationKind, User
+from compliance.errors import Refused
 
-PASSWORD = "avow-demo"  # noqa: S105 - printed on the start page of a demonstration that serves this machine only
-BRAND = "Jasmine & Co (demo)"
-AUTHORITY = "Market Supervision (demo)"
 PLATFORM = "douyin"
 # An invented code whose check character is right (TC260 practice, fictional company).
 DEMO_PROVIDER_CODE = "001191000000MA00000AB31A001"
 
 
-@dataclass(frozen=True)
-class DemoPerson:
-    """One of the cast."""
-
-    email: str
-    name: str
-    role: Role
-    organisation: str
-    language: str = "en"
-
-
-PEOPLE: tuple[DemoPerson, ...] = (
-    DemoPerson("streamer@avow.example", "Lin Mei", Role.STREAMER, BRAND),
-    DemoPerson("producer@avow.example", "Pat Ho", Role.PRODUCER, BRAND),
-    DemoPerson("legal@avow.example", "Dana Roth", Role.LEGAL, BRAND),
-    DemoPerson("admin@avow.example", "Ada Wen", Role.ADMINISTRATOR, BRAND),
-    DemoPerson("regulator@avow.example", "Rui Costa", Role.REGULATOR, AUTHORITY),
-)
-
-
 @transaction.atomic
 def seed() -> None:
-    """Create what is missing; nothing that exists is changed."""
+    """Create what is missing; nothing that exists is changed.
+
+    Raises:
+        Refused: not_a_demonstration; the password is public, so these accounts may exist nowhere else.
+    """
+    if not settings.AVOW_DEMO:
+        raise Refused("not_a_demonstration", "This is not a demonstration: AVOW_DEMO is not set.")
     organisations = {
         BRAND: _organisation(BRAND, OrganisationKind.BRAND, DEMO_PROVIDER_CODE),
         AUTHORITY: _organisation(AUTHORITY, OrganisationKind.AUTHORITY, ""),

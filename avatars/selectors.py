@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db.models import QuerySet
 
 from avatars.models import Avatar, Script
@@ -38,6 +40,6 @@ def usable_grants_for(user: User) -> QuerySet[Grant]:
     return Grant.objects.filter(grantee__in=organisations).select_related("principal", "grantee")
 
 
-def current_job(subject_id: object) -> Job | None:
+def current_job(subject_id: UUID) -> Job | None:
     """The newest job about an avatar or a take."""
     return Job.objects.filter(subject_id=subject_id).order_by("-created_at").first()

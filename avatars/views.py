@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from avatars import selectors, services
+from avatars.errors import AvatarNotReady
 from avatars.forms import AvatarForm, ScriptForm, TakeForm
 from avatars.models import Avatar, Script
 from compliance.accounts.access import active_organisation, role_required, signed_in
@@ -142,7 +143,7 @@ def _order(request: HttpRequest, form: TakeForm) -> Take:
     data = form.cleaned_data
     avatar: Avatar = data["avatar"]
     if not has_role(signed_in(request), avatar.organisation, Role.PRODUCER):
-        raise services.AvatarNotReady("avatar_not_yours", _("You are not a producer of this organisation."))
+        raise AvatarNotReady("avatar_not_yours", _("You are not a producer of this organisation."))
     campaign = Campaign(
         brand_id=str(avatar.organisation_id),
         brand_name=avatar.organisation.name,

@@ -39,7 +39,7 @@ def _secret_key() -> str:
 SECRET_KEY = _secret_key()
 ALLOWED_HOSTS = env.list("AVOW_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("AVOW_TRUSTED_ORIGINS", default=[])
-AVOW_PUBLIC_URL = env.str("AVOW_PUBLIC_URL", default="http://127.0.0.1:8000")
+AVOW_PUBLIC_URL = env.str("AVOW_PUBLIC_URL", default="http://localhost:8000")
 
 INSTALLED_APPS = [
     "django.contrib.auth",

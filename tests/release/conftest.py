@@ -144,7 +144,9 @@ class World:
 
 
 @pytest.fixture
-def world(db: None, settings: Any, tsa_url: str, as_role: AsRole, run_jobs: Callable[[], int]) -> World:
+def world(
+    db: None, files: Path, settings: Any, tsa_url: str, as_role: AsRole, run_jobs: Callable[[], int]
+) -> World:
     settings.AVOW_TSA_URL = tsa_url
     settings.AVOW_JOBS = {**settings.AVOW_JOBS, "avatars.perform": ("nobody", "compliance.jobs.models.Job")}
     brand = Organisation.objects.create(name="Lumen", kind=OrganisationKind.BRAND, provider_code=PROVIDER_CODE)
@@ -190,7 +192,7 @@ def rendering_of(take: Take, out: Path, **changes: Any) -> Path:
         given["disclosure"],
         out,
         fps=FPS,
-        encoding=Encoding(preset="veryfast", crf=23),
+        encoding=Encoding(preset="veryfast", crf=18),
         progress=lambda share: None,
     )
     return out

@@ -16,7 +16,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from compliance.audit.services import export_bundle
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -28,7 +27,9 @@ from avatars import demo, services
 from avatars.copies import stripped_copy
 from avatars.models import Avatar, AvatarState
 from compliance import storage
+from compliance.accounts.demo import BRAND
 from compliance.accounts.models import Organisation, User
+from compliance.audit.services import export_bundle
 from compliance.consent.models import Grant
 from compliance.consent.rules import AgeBand
 from compliance.consent.services import current_notice, give_grant
@@ -160,7 +161,7 @@ def _presenter(walk: Walk) -> Path:
 
 
 def _consent(walk: Walk) -> Grant:
-    streamer, brand = _person("streamer"), Organisation.objects.get(name=demo.BRAND)
+    streamer, brand = _person("streamer"), Organisation.objects.get(name=BRAND)
     now = timezone.now()
     terms = GrantTerms(
         modalities=frozenset({Modality.FACE, Modality.VOICE}),
@@ -304,7 +305,7 @@ def _inspect(path: Path) -> dict[str, Any]:
     )
     if done.state != InspectionState.DONE:
         raise CommandError(f"{path.name}: {done.error_code}: {done.error_text}")
-    return dict(done.result)
+    return dict(done.result or {})
 
 
 def _verify_elsewhere(bundle: Path) -> bool:

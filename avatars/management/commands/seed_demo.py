@@ -7,16 +7,19 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from avatars.demo import PASSWORD, PEOPLE, seed
+from avatars.demo import seed
+from compliance.accounts.demo import PASSWORD, PEOPLE
+from compliance.errors import Refused
 
 
 class Command(BaseCommand):
     help = "Create the demonstration organisations and people (only with AVOW_DEMO=1)."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not settings.AVOW_DEMO:
-            raise CommandError("This is not a demonstration: AVOW_DEMO is not set. Nothing was created.")
-        seed()
+        try:
+            seed()
+        except Refused as error:
+            raise CommandError(f"{error} Nothing was created.") from error
         self.stdout.write(f"\nAvow is starting on {settings.AVOW_PUBLIC_URL}\n\nSign in as")
         for person in PEOPLE:
             self.stdout.write(f"  {person.email:<28} {person.role.label}")
