@@ -160,8 +160,10 @@ def _looped(thumbs: NDArray[np.float32], times: NDArray[np.float64]) -> Finding 
         if len(later) == 0:
             break
         distance = _distances(flat, start + window, later[:, None] + window)
-        best = int(np.argmin(distance))
-        if distance[best] < _LOOP_RATIO * float(steps[start : start + window[-1]].mean()):
+        close = np.flatnonzero(distance < _LOOP_RATIO * float(steps[start : start + window[-1]].mean()))
+        if len(close):
+            first = int(close[0])
+            best = first + int(np.argmin(distance[first : first + int(rate / 2)]))
             again.append((float(times[later[best]] - times[start]), float(times[later[best]])))
     if len(again) <= _LOOP_SHARE * len(starts):
         return None
