@@ -6,10 +6,12 @@ Pure of Django: everything it needs comes as arguments, so that the bench and th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
+import torch
 
 from avatars.label import LabelOverlay
 from avatars.media import Encoding, write_mp4
@@ -54,14 +56,26 @@ def render(
 ) -> int:
     """Write the performed, labelled and marked take to `out` (MP4). Returns the number of frames."""
     total = max(1, round(speech.duration_s * fps))
-    return write_mp4(
-        out,
-        _counted(disclosed(frames, disclosure, fps=fps), total, progress),
-        fps=fps,
-        samples=speech.samples,
-        rate=speech.rate,
-        encoding=encoding,
-    )
+    with _one_thread():
+        return write_mp4(
+            out,
+            _counted(disclosed(frames, disclosure, fps=fps), total, progress),
+            fps=fps,
+            samples=speech.samples,
+            rate=speech.rate,
+            encoding=encoding,
+        )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One frame is too little work to share: threads that wait for each other cost several times what they save."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _counted(frames: Iterator[av.VideoFrame], total: int, progress: Progress) -> Iterator[av.VideoFrame]:
