@@ -98,20 +98,25 @@ def _record(count: int, *, per_transaction: int) -> None:
 
 def _together(entries: int) -> float:
     """Recording here while a sequencer process numbers; until the last entry is under a signed head."""
-    from compliance.ledger.models import OutboxEntry
-
     sequencer = subprocess.Popen([sys.executable, "manage.py", "ledger", "sequence", "--interval", "0.05"], cwd=ROOT)
     _record(1, per_transaction=1)
-    while OutboxEntry.objects.exists():  # until the process is up
-        time.sleep(0.02)
+    _wait_until_numbered(sequencer)  # the process is up now
     begun = time.perf_counter()
     _record(entries, per_transaction=16)
-    while OutboxEntry.objects.exists():
-        time.sleep(0.01)
+    _wait_until_numbered(sequencer)
     rate = entries / (time.perf_counter() - begun)
     sequencer.send_signal(signal.SIGTERM)
     sequencer.wait()
     return rate
+
+
+def _wait_until_numbered(sequencer: subprocess.Popen[bytes]) -> None:
+    from compliance.ledger.models import OutboxEntry
+
+    while OutboxEntry.objects.exists():
+        if sequencer.poll() is not None:
+            raise RuntimeError(f"the sequencer ended with {sequencer.returncode}; its output is above")
+        time.sleep(0.01)
 
 
 def _ages(newest: int) -> list[float]:

@@ -7,7 +7,7 @@ import signal
 import threading
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, close_old_connections, connection
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 class Command(BaseCommand):
     help = "Run, audit and read the append-only log."
     # The checks import every page and engine; the sequencer needs none of them and should stay small.
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
