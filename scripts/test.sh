@@ -8,13 +8,14 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}
 
 bash scripts/system_packages.sh
 make --no-print-directory lint
-"$py" -m pytest "$@"
+"$py" -m pytest -n 2 --dist loadfile "$@"
 
 if servers=$(bash scripts/test_servers.sh start); then
     trap 'bash scripts/test_servers.sh stop' EXIT
     eval "$servers"
     echo "== again on $DATABASE_URL and $BROKER_URL"
-    "$py" -m pytest -m "django_db and not browser" "$@"
+    "$py" -m pytest -n 2 --dist loadfile -m "django_db and not browser" \
+        tests/accounts tests/consent tests/jobs tests/ledger tests/release "$@"
 else
     echo "== SKIPPED LOUDLY: PostgreSQL or Redis could not be started here; only SQLite was tested" >&2
 fi

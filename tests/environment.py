@@ -10,4 +10,6 @@ os.environ.setdefault("BROKER_URL", "memory://")
 os.environ["AVOW_VAR_DIR"] = tempfile.mkdtemp(prefix="avow-test-")
 os.environ["AVOW_EMAIL_BACKEND"] = "django.core.mail.backends.locmem.EmailBackend"
 os.environ["AVOW_EMAIL_VERIFICATION"] = "none"
+# Jobs run in the test itself: no second thread may need the database meanwhile.
+os.environ["AVOW_JOB_LEASE_S"] = "3600"
 os.environ["DJANGO_SETTINGS_MODULE"] = "compliance.settings"

@@ -272,9 +272,9 @@ def refuse(request: HttpRequest, request_id: UUID) -> HttpResponse:
 def decide_use(request: HttpRequest, approval_id: int) -> HttpResponse:
     """Yes or no to one single use."""
     user, decision = signed_in(request), request.POST.get("decision")
+    approval = get_object_or_404(UseApproval, pk=approval_id, grant__principal__in=selectors.acts_as(user))
     if decision not in ("approve", "refuse"):
         return HttpResponseBadRequest()
-    approval = get_object_or_404(UseApproval, pk=approval_id, grant__principal__in=selectors.acts_as(user))
     asking.decide_use(approval=approval, by=user, approve=decision == "approve")
     messages.success(request, _("Your decision has been recorded."))
     return redirect("consent:list")

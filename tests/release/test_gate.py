@@ -23,7 +23,7 @@ from compliance.provenance import aigc
 from compliance.provenance.selectors import read_provenance
 from compliance.release import gate
 from compliance.release.models import Permit, Quarantine, Release, ReleaseState, Take, TakeState
-from tests.release.conftest import World, disclosure_of, rendering_of, scenery, tone
+from tests.road import World, disclosure_of, rendering_of, scenery, tone
 from watermark import Key, MarkPattern, embed_frames, make_pattern
 
 pytestmark = pytest.mark.django_db

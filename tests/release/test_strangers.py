@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -14,17 +14,17 @@ from django.utils import timezone
 from avatars.models import Avatar, Script
 from compliance import storage
 from compliance.accounts.models import Membership, Organisation, OrganisationKind, Role, User
-from compliance.consent.asking import request_grant
+from compliance.consent.asking import request_grant, request_use
 from compliance.consent.models import Grant
 from compliance.consent.terms import GrantTerms
 from compliance.release.models import Mark, Permit, Quarantine, Release, Review, Take
-from tests.release.conftest import World
+from tests.road import World
 
 pytestmark = pytest.mark.django_db
 
 # Open to everybody by intent; each with the reason.
 PUBLIC = {
-    "home": "the start page",
+    "accounts:home": "the start page",
     "accounts:language": "a language choice is nobody's secret",
     "inspection:verify": "anybody may ask",
     "inspection:result": "the unguessable id is the key; whoever asked has it",
@@ -92,9 +92,11 @@ def things(world: World) -> dict[str, Any]:
         requested_by=world.producer,
     )  # fmt: skip
     review = Review.objects.filter(organisation=world.brand).first()
+    approval = request_use(grant=grant, use_id=take.id, description="S", requested_by=world.producer)
+    membership = Membership.objects.get(user=world.legal)
     return {
         "grant": grant, "take": take, "release": release, "avatar": avatar, "script": script, "review": review,
-        "request": request, "organisation": world.brand,
+        "request": request, "organisation": world.brand, "approval": approval, "membership": membership,
     }  # fmt: skip
 
 
@@ -102,7 +104,7 @@ def things(world: World) -> dict[str, Any]:
 SUBJECT = {
     "consent:": "grant", "api-grant": "grant", "api-take": "take", "api-release": "release", "release:": "release",
     "studio:avatar": "avatar", "studio:script": "script", "studio:take": "take", "legal:review": "review",
-    "audit:": "release", "accounts:": "organisation", "consent:request": "request",
+    "audit:": "release", "accounts:": "organisation",
 }  # fmt: skip
 
 
@@ -119,9 +121,9 @@ def address(name: str, things: dict[str, Any]) -> tuple[str, bool]:
     parameters = [parameter for parameter in parameters if parameter != "format"]
     if not parameters:
         return reverse(name), False
-    thing = things[subject_of(name)]
-    known = {"pk": thing.pk, "id": thing.pk, "grant_id": thing.pk}
-    return reverse(name, kwargs={p: known.get(p, uuid4()) for p in parameters}), True
+    named = {f"{kind}_{key}": thing.pk for kind, thing in things.items() for key in ("id", "pk")}
+    subject = things[subject_of(name)].pk
+    return reverse(name, kwargs={p: named.get(p, subject) for p in parameters}), True
 
 
 def person(name: str, organisation: Organisation, *roles: Role) -> Client:
