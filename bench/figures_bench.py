@@ -1,0 +1,60 @@
+"""Figures without a limit that tell where the time goes: mark, detection, speech, avatar."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+from avatars.engine import ConsentEvidence, default_engine
+from avatars.media import Encoding, write_mp4
+from avatars.speech import Voice, speak
+from bench.cost import cost_of
+from bench.scene import FPS, HEIGHT, WIDTH, Scene, voice
+from bench.table import Row
+from watermark import detect_file, embed_frames
+
+_TEXT = (
+    "大家好,欢迎来到直播间。今天给大家带来一款护手霜,质地清爽,不黏腻。"
+    "现在下单只要三十九块九,两支一起还有优惠。喜欢的朋友可以点击下方链接。"
+)
+_DETECT_S, _PERFORM_FRAMES = 10, 100
+
+
+def rows(scene: Scene, folder: Path) -> list[Row]:
+    return [_embed(scene), _detect(scene, folder), _speech()]
+
+
+def avatar_rows(folder: Path, footage: Path) -> list[Row]:
+    """Build from `footage` (a minute with sound), then perform."""
+    model, speech = folder / "model.avatar", speak(_TEXT, "zh", Voice())
+    engine, consent = default_engine(), ConsentEvidence("bench", "0" * 64, ("face", "voice"))
+    built = cost_of(lambda: engine.build(footage, consent, model))
+    frames = engine.perform(model, speech, width=WIDTH, height=HEIGHT, fps=FPS)
+    next(frames)  # opening the model is not performing
+    performed = cost_of(lambda: list(islice(frames, _PERFORM_FRAMES)))
+    return [
+        Row(f"avatar, build from {footage.name}", f"{built.cpu_s:.0f} s CPU, {built.wall_s:.0f} s on the wall"),
+        Row("avatar, perform 720p", f"{1000 * performed.cpu_s / _PERFORM_FRAMES:.1f} ms CPU a frame"),
+    ]
+
+
+def _embed(scene: Scene) -> Row:
+    count = 4 * FPS
+    frames = list(scene.play(0, count))
+    spent = cost_of(lambda: [None for _ in embed_frames(frames, scene.disclosure.pattern)])
+    return Row("watermark, embed 720p", f"{1000 * spent.cpu_s / count:.1f} ms CPU a frame")
+
+
+def _detect(scene: Scene, folder: Path) -> Row:
+    clip, count = folder / "marked.mp4", _DETECT_S * FPS
+    marked = embed_frames(scene.play(0, count), scene.disclosure.pattern)
+    write_mp4(clip, marked, fps=FPS, samples=voice(_DETECT_S).samples, encoding=Encoding(crf=23))
+    spent = cost_of(lambda: detect_file(clip, scene.key))
+    return Row(f"watermark, detect in {_DETECT_S} s 720p", f"{spent.cpu_s:.1f} s CPU, decoding included")
+
+
+def _speech() -> Row:
+    speak("你好。", "zh", Voice())  # tables are read once
+    spoken = []
+    spent = cost_of(lambda: spoken.append(speak(_TEXT, "zh", Voice())))
+    return Row("speech, Mandarin", f"{spoken[0].duration_s / spent.cpu_s:.0f} x real time")

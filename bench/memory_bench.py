@@ -1,0 +1,80 @@
+"""Peak memory of a long clip against that of a short one: performing side (label, mark, encode) and gate side.
+
+Each figure is of a process of its own. A parent's peak is inherited through fork and exec, so the rendering child
+reads VmHWM, which starts anew with its program, and the measuring child is started from a process that is small.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.table import Row, at_most
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT = 1.1
+PRESET = "ultrafast"
+"""The encoder's own memory depends on the preset, not on the length; the fast one saves minutes."""
+
+
+def rows(folder: Path, *, short_s: float, long_s: float) -> list[Row]:
+    lengths = (short_s, long_s)
+    clips = [folder / f"memory-{length:g}.mp4" for length in lengths]
+    render = [_child("render", str(clip), str(length)) for clip, length in zip(clips, lengths, strict=True)]
+    gate = [_child("measure", str(clip)) for clip in clips]
+    return [
+        _row("label + watermark + encode", render, lengths),
+        _row("gate's measuring process", gate, lengths),
+    ]
+
+
+def _row(what: str, peaks_mb: list[float], lengths: tuple[float, float]) -> Row:
+    remark = f"{peaks_mb[1]:.0f} of {peaks_mb[0]:.0f} MiB"
+    return at_most(
+        f"peak memory, {what}, {lengths[1]:g} s / {lengths[0]:g} s", peaks_mb[1] / peaks_mb[0], LIMIT, remark
+    )
+
+
+def _child(*arguments: str) -> float:
+    command = [sys.executable, "-m", "bench.memory_bench", *arguments]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    return float(json.loads(done.stdout.decode().splitlines()[-1])["peak_mb"])
+
+
+# --- inside the child ---
+def _render(out: Path, seconds: float) -> float:
+    """The picture alone: speech is synthesised as a whole before the first frame and grows with its length."""
+    import torch
+
+    from avatars.media import Encoding, write_mp4
+    from avatars.rendering import disclosed
+    from bench.scene import FPS, open_scene
+
+    torch.set_num_threads(1)
+    scene = open_scene(50)
+    _order_of(out).write_bytes(scene.order())
+    frames = scene.play(0, round(seconds * FPS))
+    write_mp4(out, disclosed(frames, scene.disclosure, fps=FPS), fps=FPS, encoding=Encoding(preset=PRESET, crf=23))
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+def _measure(rendering: Path) -> float:
+    from compliance.sandbox import Limits, run_sandboxed
+
+    order = _order_of(rendering).read_bytes()
+    run_sandboxed("compliance.release.measure", str(rendering), stdin=order, limits=Limits(cpu_s=3600, wall_s=3600))
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def _order_of(rendering: Path) -> Path:
+    return rendering.with_suffix(".order.json")
+
+
+if __name__ == "__main__":
+    side, file, *length = sys.argv[1:]
+    peak = _render(Path(file), float(length[0])) if side == "render" else _measure(Path(file))
+    print(json.dumps({"peak_mb": peak}))
