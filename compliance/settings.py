@@ -215,7 +215,7 @@ AVOW_MAX_UPLOAD_MB = env.int("AVOW_MAX_UPLOAD_MB", default=2048)
 AVOW_MAX_INSPECTION_MB = env.int("AVOW_MAX_INSPECTION_MB", default=512)
 
 # --- Work ---
-CELERY_BROKER_URL = env.str("BROKER_URL", default="filesystem://")
+CELERY_BROKER_URL = env.str("BROKER_URL", default="filesystem://localhost")
 if CELERY_BROKER_URL.startswith("filesystem:"):
     _messages, _control = VAR_DIR / "broker" / "messages", VAR_DIR / "broker" / "control"
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
