@@ -14,8 +14,11 @@ from watermark.lattice import SHIFT_GRID, carrier_count, frequencies
 from watermark.payload import Payload
 from watermark.polar import CODE_BITS, encode
 
-SLOT_S = 2.0
-"""Seconds after which the tile moves, so that the average of a long take does not show it."""
+SLOT_S = 8.0
+"""Seconds after which the tile moves, so that the average of a long take does not show it.
+
+Shorter slots are lost at low bitrates: where nothing moves, a codec spends no bits on replacing the old tile.
+"""
 
 SLOTS = 64
 """Length of the sequence of moves, after which it repeats."""

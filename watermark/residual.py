@@ -21,7 +21,7 @@ MAX_LONG_SIDE = 960
 """Longest side in pixels that is read at the reference scale; longer frames are cut around their centre."""
 
 WINDOW_S = 1.0
-"""Seconds that are averaged before anything else; half a time slot."""
+"""Seconds that are averaged before anything else; much less than a time slot."""
 
 _FRAME_GAP_S = 0.195  # five frames a second: neighbours of one group of pictures add cost, hardly evidence
 _FLOOR = 1.0  # grey levels of residual below which a place counts as flat

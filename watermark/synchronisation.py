@@ -20,7 +20,7 @@ SHIFTS = SHIFT_GRID**2
 """How many positions of the tile are tried for each geometry."""
 
 _SHARE_OF_EXPECTED = 0.5
-_START_STEP_S = 0.5
+_START_STEP_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -123,18 +123,19 @@ def _settle(raw: Lines, carriers: Carriers) -> tuple[float, Lines]:
 def align(sightings: Sequence[Sighting], carriers: Carriers) -> tuple[float, list[Sighting]]:
     """The windows with the shifts that the key's sequence of time slots gives them, and the score of their sum.
 
-    The clip may have been cut out anywhere, so every beginning within the sequence is tried, to half a second.
+    The clip may have been cut out anywhere, so every beginning within the sequence is tried, to half a window.
     Windows far too weak to show the tile by themselves show it together, as long as time was not bent.
     """
     sync = carriers.sync
     middles = np.array([(s.window.from_s + s.window.to_s) / 2 for s in sightings])
     starts = np.arange(0, len(carriers.hops) * SLOT_S, _START_STEP_S)
     slots = ((middles[None, :] + starts[:, None]) // SLOT_S).astype(np.int64) % len(carriers.hops)
+    slots = np.unique(slots, axis=0)
     back = np.exp(-2j * np.pi * (carriers.hops / SHIFT_GRID @ frequencies().T))
     raw = np.stack([s.raw for s in sightings])
     sums = np.stack([(raw[:, sync] * back[row][:, sync]).sum(axis=0) for row in slots])
     turned = sums * np.exp(-1j * carriers.theta[sync])
-    grids = np.zeros((len(starts), SHIFT_GRID, SHIFT_GRID), dtype=np.complex64)
+    grids = np.zeros((len(slots), SHIFT_GRID, SHIFT_GRID), dtype=np.complex64)
     grids[:, frequencies()[sync, 1], frequencies()[sync, 0] % SHIFT_GRID] = turned
     peaks = np.fft.fft2(grids).real.max(axis=(1, 2)) / (np.linalg.norm(turned, axis=1) + 1e-12)
     row = slots[int(peaks.argmax())]

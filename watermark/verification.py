@@ -18,7 +18,7 @@ from watermark.lattice import TILE_AT_REFERENCE
 from watermark.payload import Payload
 from watermark.residual import windows
 from watermark.spectrum import Geometry, Lines, carrier_lines
-from watermark.synchronisation import SHIFTS, mark_score, whiten
+from watermark.synchronisation import SHIFTS, mark_score, settled_mark_score, whiten
 
 P_PRESENT = 1e-6
 """A slice counts as marked if chance explains its score with at most this probability."""
@@ -89,12 +89,18 @@ class _Slice:
         return _Slice(self.from_s, other.to_s, self.windows + other.windows)
 
     def score(self, carriers: Carriers, phases: npt.NDArray[np.float64]) -> SliceScore:
-        """The best of its windows and of their sum, the shifts of their time slots taken out."""
+        """The best of its windows and of their sum, the shifts of their time slots taken out.
+
+        The tile is expected where the slot puts it, which is one chance; in a clip that does not begin with its
+        take it stands elsewhere, which is another `SHIFTS` chances.
+        """
         trials = list(self.windows)
         if len(trials) > 1:
             trials.append(np.sum(trials, axis=0))
-        best = max(mark_score(amplitudes, carriers, phases) for amplitudes in trials)
-        return SliceScore(self.from_s, self.to_s, tail(best, float(SHIFTS * len(trials))))
+        here = max(settled_mark_score(amplitudes, carriers, phases) for amplitudes in trials)
+        elsewhere = max(mark_score(amplitudes, carriers, phases) for amplitudes in trials)
+        p_false = 2 * min(tail(here, len(trials)), tail(elsewhere, float(SHIFTS * len(trials))))
+        return SliceScore(self.from_s, self.to_s, min(1.0, p_false))
 
 
 def _insist(slices: tuple[SliceScore, ...]) -> None:

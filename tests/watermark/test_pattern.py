@@ -22,7 +22,7 @@ def resealed(body: bytes) -> bytes:
 
 def test_a_pattern_survives_its_bytes() -> None:
     read = MarkPattern.from_bytes(GOOD)
-    assert (read.key_id, read.mark, read.slot_s) == ("k", 42, 2.0)
+    assert (read.key_id, read.mark, read.slot_s) == ("k", 42, 8.0)
     assert read.to_bytes() == GOOD
     assert len(GOOD) < 4096
 
