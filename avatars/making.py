@@ -5,7 +5,6 @@ Kept apart from the other services because it loads the face and picture librari
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,7 +50,7 @@ def build_avatar(context: JobContext, *, avatar_id: UUID) -> dict[str, Any]:
     if avatar.state != AvatarState.BUILDING:
         return {"state": avatar.state}
     require_consent_to_build(avatar.grant)
-    with storage.local_copy(avatar.footage) as clip, tempfile.TemporaryDirectory(prefix="avatar-") as folder:
+    with storage.local_copy(avatar.footage) as clip:
         try:
             report = _check_footage(context, clip)
         except BadInput as error:
@@ -62,7 +61,7 @@ def build_avatar(context: JobContext, *, avatar_id: UUID) -> dict[str, Any]:
             _refuse_footage(context, avatar, findings, report.facts)
             worst = next(f for f in report.findings if f.severity == "error")
             raise FootageRefused(worst.code, worst.text, findings=findings)
-        package = Path(folder) / "model"
+        package = context.folder / "model"
         evidence = ConsentEvidence(str(avatar.grant_id), avatar.grant.digest, MODALITIES)
         card = default_engine().build(clip, evidence, package, _staged(context, 0.4, 1.0))
         return _keep_model(context, avatar, report, package, card)
@@ -140,8 +139,8 @@ def perform_take(context: JobContext, *, take_id: UUID) -> dict[str, Any]:
     label = LabelSpec.from_dict(claims.label) if claims.label else None
     context.progress(0.02, _("Speaking the script"))
     speech = speak(script.text, script.language, Voice())
-    with storage.local_copy(avatar.model) as model, tempfile.TemporaryDirectory(prefix="take-") as folder:
-        out = Path(folder) / "take.mp4"
+    with storage.local_copy(avatar.model) as model:
+        out = context.folder / "take.mp4"
         render(
             default_engine().perform(model, speech, width=claims.width, height=claims.height, fps=claims.fps),
             speech,

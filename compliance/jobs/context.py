@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
@@ -27,10 +28,12 @@ class JobContext:
     """The running job as its handler sees it.
 
     `progress()` renews the lease, so a handler that reports keeps its job; `confirm()` inside the final
-    transaction makes sure that nobody else has taken over meanwhile.
+    transaction makes sure that nobody else has taken over meanwhile. `folder` is empty at first and goes with the
+    attempt, whatever becomes of it.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, folder: Path) -> None:
+        self.folder = folder
         self.job_id: UUID = job.id
         self.grant_id: UUID | None = job.grant_id
         self.fence: int = job.fence

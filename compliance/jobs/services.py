@@ -22,6 +22,7 @@ from compliance.errors import AvowError, Unavailable
 from compliance.jobs.context import JobContext
 from compliance.jobs.errors import JobCancelled, LeaseLost
 from compliance.jobs.models import Job, JobState
+from compliance.jobs.scratch import forget_abandoned, working_folder
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,10 @@ def dispatch(job: Job) -> None:
 
 
 def redispatch() -> int:
-    """Announce again every job whose worker or message seems to be gone. Returns how many."""
+    """Announce again every job whose worker or message seems to be gone, and clear away what dead workers left.
+
+    Returns how many were announced.
+    """
     now = timezone.now()
     Job.objects.filter(state=JobState.RUNNING, lease_expires_at__lt=now).update(
         state=JobState.QUEUED, dispatched_at=None
@@ -87,6 +91,7 @@ def redispatch() -> int:
     Job.objects.filter(pk__in=[job.pk for job in lost], state=JobState.QUEUED).update(dispatched_at=now)
     for job in lost:
         dispatch(job)
+    forget_abandoned()
     return len(lost)
 
 
@@ -95,10 +100,15 @@ def run(job_id: UUID) -> None:
     job = _claim(job_id)
     if job is None:
         return
-    context = JobContext(job)
+    forget_abandoned()  # on this machine, which may be another than the scheduler's
+    with working_folder(job) as folder:
+        _attempt(job, JobContext(job, folder))
+
+
+def _attempt(job: Job, context: JobContext) -> None:
     try:
-        handler: Handler = import_string(settings.AVOW_JOBS[job.kind][1])
-        with context.heartbeat():
+        with context.heartbeat():  # from here on: the first import of a handler can outlast a lease
+            handler: Handler = import_string(settings.AVOW_JOBS[job.kind][1])
             result = handler(context, **job.args)
     except LeaseLost:
         logger.warning("job %s was taken over by another process", job.id)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,10 +87,10 @@ def admit(context: JobContext, *, take_id: UUID) -> Json:
     take = Take.objects.select_related("grant", "organisation", "mark").get(pk=take_id)
     if take.state != TakeState.RENDERED:
         return {"state": take.state}
-    with storage.local_copy(take.rendering) as rendering, tempfile.TemporaryDirectory(prefix="gate-") as folder:
+    with storage.local_copy(take.rendering) as rendering:
         try:
             permit, claims = _permit_in_force(take)
-            passed = _examine(context, take, claims, rendering, Path(folder))
+            passed = _examine(context, take, claims, rendering, context.folder)
         except GateRefusal as refusal:
             return _quarantine(context, take, rendering, refusal.reasons, refusal.measurement)
         except (BadInput, VerificationFailed, Refused) as error:
