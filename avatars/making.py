@@ -31,10 +31,10 @@ from compliance.errors import BadInput, Refused
 from compliance.jobs.context import JobContext
 from compliance.ledger.events import Event
 from compliance.ledger.services import record
-from compliance.release.models import Take
+from compliance.release.models import Take, TakeState
 from compliance.release.permits import PermitClaims, verify_permit
 from compliance.release.selectors import live_permit, permit_key
-from compliance.release.services import digest_of, submit_rendering
+from compliance.release.services import ask_for_permit, digest_of, submit_rendering
 from compliance.sandbox import Limits, run_sandboxed
 from watermark import MarkPattern
 
@@ -95,18 +95,25 @@ def _refuse_footage(context: JobContext, avatar: Avatar, findings: list[Any], fa
 def _keep_model(
     context: JobContext, avatar: Avatar, report: CaptureReport, package: Path, card: AvatarCard
 ) -> dict[str, Any]:
-    """A withdrawal that comes while the model is being made wins: what was made is deleted again."""
-    digest = storage.sha256_file(package)
-    name = storage.save_file(f"models/{avatar.id}", package)
+    """A withdrawal that comes while the model is being made wins: what was made is deleted again.
+
+    The row names the file before there is one, so that a withdrawal also finds what a killed worker left. The file is
+    stored while the job is locked, so that none can come between them.
+    """
+    digest, name = storage.sha256_file(package), f"models/{avatar.id}"
+    with transaction.atomic():
+        context.confirm()
+        Avatar.objects.filter(pk=avatar.pk, state=AvatarState.BUILDING).update(model=name)
     try:
         with transaction.atomic():
             context.confirm()
             require_consent_to_build(avatar.grant)
             locked = Avatar.objects.select_for_update().get(pk=avatar.pk, state=AvatarState.BUILDING)
+            storage.save_file(name, package)
             locked.findings = [finding.to_json() for finding in report.findings]
             locked.facts, locked.card = report.facts, card.to_json()
             locked.engine = f"{card.engine} {card.version}"
-            locked.model, locked.digest = name, digest
+            locked.digest = digest
             locked.state, locked.ready_at = AvatarState.READY, timezone.now()
             locked.save()
             record(
@@ -124,10 +131,17 @@ def _keep_model(
 
 # --- performing ---
 def perform_take(context: JobContext, *, take_id: UUID) -> dict[str, Any]:
-    """Perform a permitted take and hand the encoded file to the gate. Without a permit nothing is made."""
+    """Perform a permitted take and hand the encoded file to the gate. Without a permit nothing is made.
+
+    A take that was handed over before is left alone; one whose permit ran out while it waited asks for another.
+    """
     take = Take.objects.select_related("grant").get(pk=take_id)
+    if take.state != TakeState.PERMITTED:
+        return {"state": take.state}
     permit = live_permit(take, timezone.now())
     if permit is None:
+        with transaction.atomic():
+            ask_for_permit(take=take)
         return {"state": take.state}
     claims = verify_permit(
         permit.envelope,
