@@ -86,6 +86,7 @@ def admit(context: JobContext, *, take_id: UUID) -> Json:
     """
     take = Take.objects.select_related("grant", "organisation", "mark").get(pk=take_id)
     if take.state != TakeState.RENDERED:
+        _clear_away(take)
         return {"state": take.state}
     with storage.local_copy(take.rendering) as rendering:
         try:
@@ -99,6 +100,8 @@ def admit(context: JobContext, *, take_id: UUID) -> Json:
             return _publish(context, take, permit, passed)
         except GateRefusal as refusal:
             return _quarantine(context, take, rendering, refusal.reasons, passed.measurement)
+        except Refused as refusal:  # the hours that were granted may have been used up meanwhile
+            return _quarantine(context, take, rendering, [reason_of(refusal)], passed.measurement)
 
 
 def _permit_in_force(take: Take) -> tuple[Permit, PermitClaims]:
@@ -186,9 +189,16 @@ def _publish(context: JobContext, take: Take, permit: Permit, passed: Passed) ->
     except Exception:
         storage.delete(name)
         raise
-    storage.delete(take.rendering)
-    storage.delete(permit.pattern)
+    _clear_away(locked)
     return {"state": TakeState.RELEASED, "release_id": str(release.id)}
+
+
+def _clear_away(take: Take) -> None:
+    """Nothing unsigned outlives the decision, nor does what marks were made from. Repeated when a kill cut it short."""
+    if take.state in (TakeState.RELEASED, TakeState.QUARANTINED):
+        storage.delete(take.rendering)
+        for permit in take.permits.all():
+            storage.delete(permit.pattern)
 
 
 def _still_allowed(take: Take, permit: Permit) -> None:
@@ -269,5 +279,5 @@ def _quarantine(
             actor_id=None,
             data={"take": str(locked.id), "sha256": sha256, "reasons": held.codes},
         )
-    storage.delete(take.rendering)
+    _clear_away(locked)
     return {"state": TakeState.QUARANTINED, "reasons": reasons}
