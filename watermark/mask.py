@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from watermark.neighbourhood import mean_of_nine
+
 STRENGTH_FLAT = 0.75
 """RMS change of luma in 8-bit steps where the picture is flat: a faint grain, PSNR 50 dB."""
 
@@ -36,11 +38,11 @@ def strength_map(luma: Tensor) -> Tensor:
     middle = padded[:, :, 1:-1, 1:-1]
     mean = F.avg_pool2d(middle, _BLOCK)
     # Texture is what a neighbourhood of three pixels does not explain: the shading of a cheek is none.
-    detail = middle - F.avg_pool2d(padded, 3, stride=1)
+    detail = middle - mean_of_nine(padded)
     texture = F.avg_pool2d(detail * detail, _BLOCK).sqrt_()
     quietest = -F.max_pool2d(-texture, 3, stride=1, padding=1)
     strength = (STRENGTH_FLAT + _STRENGTH_PER_TEXTURE * quietest).clamp_(max=STRENGTH_MAX)
     strength *= _DARK_STRENGTH + (1 - _DARK_STRENGTH) * (mean / _DARK).clamp_(max=1)
-    smooth = F.avg_pool2d(F.pad(strength, (1, 1, 1, 1), mode="replicate"), 3, stride=1)[0, 0]
+    smooth = mean_of_nine(F.pad(strength, (1, 1, 1, 1), mode="replicate"))[0, 0]
     rms = smooth.square().mean().sqrt()
     return smooth * (STRENGTH_FRAME / rms).clamp(max=1.0)

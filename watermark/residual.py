@@ -16,6 +16,7 @@ from torch import Tensor
 from watermark.errors import BadMedia
 from watermark.frames import luma_view, readable_size, upright_turns
 from watermark.lattice import REFERENCE_SHORT_SIDE
+from watermark.neighbourhood import mean_of_nine
 
 MAX_LONG_SIDE = 960
 """Longest side in pixels that is read at the reference scale; longer frames are cut around their centre."""
@@ -123,7 +124,7 @@ def suppress_host(luma: Tensor) -> Tensor:
     rows, columns = luma.shape
     padded = F.pad(luma[None, None], (0, -columns % 4, 0, -rows % 4), mode="replicate")
     detail = padded - _smooth(padded)
-    detail = F.avg_pool2d(F.pad(detail, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    detail = mean_of_nine(F.pad(detail, (1, 1, 1, 1), mode="replicate"))
     spread = _smooth(detail * detail).clamp_(min=0).sqrt_()
     return (detail / (spread + _FLOOR)).clamp_(-_CLIP, _CLIP)[0, 0, :rows, :columns]
 
