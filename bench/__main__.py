@@ -41,7 +41,9 @@ def main() -> int:
     with throw_away_house() as house:
         for name in options.only or PARTS:
             print(f"measuring: {name} ...", file=sys.stderr, flush=True)
-            rows += PARTS[name](house, QUICK if options.quick else FULL)
+            for row in PARTS[name](house, QUICK if options.quick else FULL):
+                print(f"  {row.what}: {row.measured} {row.verdict}", file=sys.stderr, flush=True)
+                rows.append(row)
     show(rows, f"Avow bench{', quick' if options.quick else ''}: {time.monotonic() - begun:.0f} s")
     return 1 if any(row.limit and not row.held for row in rows) else 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -20,8 +21,10 @@ _TEXT = (
 _DETECT_S, _PERFORM_FRAMES = 10, 100
 
 
-def rows(scene: Scene, folder: Path) -> list[Row]:
-    return [_embed(scene), _detect(scene, folder), _speech()]
+def rows(scene: Scene, folder: Path) -> Iterator[Row]:
+    yield _embed(scene)
+    yield _detect(scene, folder)
+    yield _speech()
 
 
 def avatar_rows(folder: Path, footage: Path) -> list[Row]:

@@ -10,6 +10,7 @@ import json
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.table import Row, at_most
@@ -20,15 +21,12 @@ PRESET = "ultrafast"
 """The encoder's own memory depends on the preset, not on the length; the fast one saves minutes."""
 
 
-def rows(folder: Path, *, short_s: float, long_s: float) -> list[Row]:
+def rows(folder: Path, *, short_s: float, long_s: float) -> Iterator[Row]:
     lengths = (short_s, long_s)
     clips = [folder / f"memory-{length:g}.mp4" for length in lengths]
     render = [_child("render", str(clip), str(length)) for clip, length in zip(clips, lengths, strict=True)]
-    gate = [_child("measure", str(clip)) for clip in clips]
-    return [
-        _row("label + watermark + encode", render, lengths),
-        _row("gate's measuring process", gate, lengths),
-    ]
+    yield _row("label + watermark + encode", render, lengths)
+    yield _row("gate's measuring process", [_child("measure", str(clip)) for clip in clips], lengths)
 
 
 def _row(what: str, peaks_mb: list[float], lengths: tuple[float, float]) -> Row:

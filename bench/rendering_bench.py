@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from avatars.media import Encoding, write_mp4
@@ -15,8 +16,8 @@ PART_S = 2.5
 """The two sides take turns after so many seconds of clip, so that a busy spell of the machine hits both."""
 
 
-def rows(scene: Scene, folder: Path, *, seconds: float, encodings: list[Encoding]) -> list[Row]:
-    return [_compare(scene, folder, seconds, encoding) for encoding in encodings]
+def rows(scene: Scene, folder: Path, *, seconds: float, encodings: list[Encoding]) -> Iterator[Row]:
+    return (_compare(scene, folder, seconds, encoding) for encoding in encodings)
 
 
 def _compare(scene: Scene, folder: Path, seconds: float, encoding: Encoding) -> Row:
