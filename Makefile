@@ -36,7 +36,7 @@ setup: $(STAMP) locale ## first run: secrets, keys, certificates, database
 run: export AVOW_DEMO = 1
 run: export AVOW_EMAIL_VERIFICATION = none
 run: setup ## serve http://127.0.0.1:8000 with web, workers, gate, inspector, sequencer, scheduler (Ctrl-C stops all)
-	@$(PY) manage.py seed_demo
+	@$(PY) manage.py seed_demo --presenter
 	@exec $(PY) -m supervisor.supervisord --nodaemon --configuration deploy/supervisord.conf
 
 .PHONY: demo

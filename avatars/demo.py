@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
 
+from compliance import storage
 from compliance.accounts.demo import AUTHORITY, BRAND, PASSWORD, PEOPLE
 from compliance.accounts.models import Membership, Organisation, OrganisationKind, User
 from compliance.errors import Refused
+from compliance.jobs.models import Job
+from compliance.jobs.services import enqueue
 
 PLATFORM = "douyin"
 # An invented code whose check character is right (TC260 practice, fictional company).
@@ -51,3 +55,26 @@ def draw_presenter(target: Path, *, seconds: int = 64) -> None:
     unfinished = target.with_suffix(".part.mp4")
     subprocess.run([sys.executable, str(script), str(unfinished), "--seconds", str(seconds)], check=True)
     unfinished.replace(target)
+
+
+PRESENTER = "demo/presenter.mp4"
+
+
+def order_presenter() -> Job:
+    """Have a worker draw the presenter's clip, once, so that a visitor has something to upload."""
+    return enqueue(kind="avatars.presenter", args={}, key="demo.presenter")
+
+
+def presenter_is_drawn() -> bool:
+    """Whether the demonstration clip can be downloaded."""
+    return bool(settings.AVOW_DEMO and storage.private().exists(PRESENTER))
+
+
+def keep_presenter() -> None:
+    """Draw the clip and store it; does nothing when it is there."""
+    if storage.private().exists(PRESENTER):
+        return
+    with tempfile.TemporaryDirectory(prefix="presenter-") as folder:
+        clip = Path(folder) / "presenter.mp4"
+        draw_presenter(clip)
+        storage.save_file(PRESENTER, clip)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from avatars.demo import PRESENTER, keep_presenter
 from avatars.making import build_avatar, perform_take
 from compliance.jobs.context import JobContext
 
@@ -17,3 +18,10 @@ def build(context: JobContext, *, avatar_id: str) -> dict[str, Any]:
 def perform(context: JobContext, *, take_id: str) -> dict[str, Any]:
     """`avatars.perform`: perform a permitted take."""
     return perform_take(context, take_id=UUID(take_id))
+
+
+def presenter(context: JobContext) -> dict[str, Any]:
+    """`avatars.presenter`: draw the demonstration clip."""
+    context.check()
+    keep_presenter()
+    return {"clip": PRESENTER}

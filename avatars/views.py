@@ -6,12 +6,13 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from avatars import selectors, services
+from avatars.demo import PRESENTER, presenter_is_drawn
 from avatars.errors import AvatarNotReady
 from avatars.forms import AvatarForm, ScriptForm, TakeForm
 from avatars.models import Avatar, Script
@@ -19,6 +20,7 @@ from compliance.accounts.access import active_organisation, role_required, signe
 from compliance.accounts.models import Role
 from compliance.accounts.selectors import has_role
 from compliance.errors import AvowError
+from compliance.release.media import serve
 from compliance.release.models import Review, Take
 from compliance.release.services import Campaign, ask_for_permit, cancel_take
 from compliance.release.steps import steps_of
@@ -64,7 +66,8 @@ def avatar_new(request: HttpRequest) -> HttpResponse:
             form.add_error("clip", error.text)
         else:
             return redirect("studio:avatar", avatar.id)
-    return render(request, "studio/avatar_new.html", {"form": form}, status=422 if form.errors else 200)
+    context = {"form": form, "clip_ready": presenter_is_drawn()}
+    return render(request, "studio/avatar_new.html", context, status=422 if form.errors else 200)
 
 
 @require_GET
@@ -75,6 +78,16 @@ def avatar(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {"avatar": found, "job": selectors.current_job(found.id)}
     template = "studio/_avatar_state.html" if request.headers.get("HX-Request") else "studio/avatar.html"
     return render(request, template, context)
+
+
+@require_GET
+@studio
+def demo_clip(request: HttpRequest) -> HttpResponseBase:
+    """The invented presenter's consented minute, to try the road with."""
+    if not presenter_is_drawn():
+        messages.info(request, _("The demonstration clip is not there yet. Try again in a minute."))
+        return redirect("studio:avatar-new")
+    return serve(request, PRESENTER, content_type="video/mp4", download_as="presenter.mp4")
 
 
 # --- scripts ---

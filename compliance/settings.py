@@ -241,6 +241,7 @@ AVOW_JOBS = {
     "release.gate": ("gate", "compliance.release.tasks.gate"),
     "avatars.build": ("render", "avatars.tasks.build"),
     "avatars.perform": ("render", "avatars.tasks.perform"),
+    "avatars.presenter": ("render", "avatars.tasks.presenter"),
     "inspection.inspect": ("inspect", "compliance.inspection.tasks.inspect"),
 }
 # What the scheduler starts: name -> (dotted path of a function without arguments, every so many seconds).

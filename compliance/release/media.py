@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
+from asgiref.sync import sync_to_async
 from django.core.files import File
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from compliance.storage import CHUNK, private
@@ -20,7 +22,10 @@ def serve(request: HttpRequest, name: str, *, content_type: str, download_as: st
     if span is None:
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     start, end = span
-    body = _read(private().open(name, "rb"), start, end - start)
+    source = private().open(name, "rb")
+    # Under ASGI a plain iterator would be read into memory whole before the first byte leaves.
+    read = _read_async if isinstance(request, ASGIRequest) else _read
+    body = read(source, start, end - start)
     partial = "Range" in request.headers
     response = StreamingHttpResponse(body, status=206 if partial else 200, content_type=content_type)
     response["Content-Length"] = str(end - start)
@@ -42,6 +47,12 @@ def _span(header: str, size: int) -> tuple[int, int] | None:
     start = int(first) if first else max(0, size - int(last))
     end = min(int(last) + 1, size) if first and last else size
     return (start, end) if start < end else None
+
+
+async def _read_async(source: File[bytes], start: int, length: int) -> AsyncIterator[bytes]:
+    pieces = _read(source, start, length)
+    while chunk := await sync_to_async(lambda: next(pieces, b""))():
+        yield chunk
 
 
 def _read(source: File[bytes], start: int, length: int) -> Iterator[bytes]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from avatars.demo import seed
+from avatars.demo import order_presenter, seed
 from compliance.accounts.demo import PASSWORD, PEOPLE
 from compliance.errors import Refused
 
@@ -15,9 +15,14 @@ from compliance.errors import Refused
 class Command(BaseCommand):
     help = "Create the demonstration organisations and people (only with AVOW_DEMO=1)."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--presenter", action="store_true", help="also have a worker draw the demonstration clip")
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             seed()
+            if options["presenter"]:
+                order_presenter()
         except Refused as error:
             raise CommandError(f"{error} Nothing was created.") from error
         self.stdout.write(f"\nAvow is starting on {settings.AVOW_PUBLIC_URL}\n\nSign in as")
