@@ -218,6 +218,14 @@ def mono_sound(path: Path, rate: int) -> NDArray[np.float32]:
     return np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
 
 
+KEY_FRAME_S = 2
+# What each encoder calls constant quality; the number means about the same to all of them.
+_QUALITY_OPTION = {
+    "libx264": "crf", "libx265": "crf", "libsvtav1": "crf", "h264_nvenc": "cq", "hevc_nvenc": "cq",
+    "h264_qsv": "global_quality",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Encoding:
     """How to encode H.264: `codec` as FFmpeg names it, its `preset`, `crf` 0..51 (lower is better).
@@ -230,10 +238,20 @@ class Encoding:
     crf: int = 18
     intra_only: bool = False
 
-    def options(self) -> dict[str, str]:
-        """Encoder options. One thread: two are slower on a busy machine, and the bytes stay the same."""
-        options = {"crf": str(self.crf), "preset": self.preset, "threads": "1"}
-        return options | {"g": "1", "bf": "0"} if self.intra_only else options
+    def options(self, fps: int) -> dict[str, str]:
+        """Encoder options. One thread: two are slower on a busy machine, and the bytes stay the same.
+
+        A key frame every two seconds: a mark that changes its place is carried on by predicted frames until then,
+        and a player can seek.
+
+        Raises:
+            MediaError: encoder_unsupported.
+        """
+        if self.codec not in _QUALITY_OPTION:
+            known = ", ".join(_QUALITY_OPTION)
+            raise MediaError("encoder_unsupported", f"The encoder {self.codec!r} is not one of {known}.")
+        options = {_QUALITY_OPTION[self.codec]: str(self.crf), "preset": self.preset, "threads": "1"}
+        return options | ({"g": "1", "bf": "0"} if self.intra_only else {"g": str(KEY_FRAME_S * fps)})
 
 
 def write_mp4(
@@ -257,7 +275,7 @@ def write_mp4(
         spoken = 0
         for count, frame in enumerate(frames, start=1):
             if video is None:
-                stream = container.add_stream(encoding.codec, rate=fps, options=encoding.options())
+                stream = container.add_stream(encoding.codec, rate=fps, options=encoding.options(fps))
                 video = cast(VideoStream, stream)
                 video.width, video.height, video.pix_fmt = frame.width, frame.height, "yuv420p"
                 for name, value in (
