@@ -13,10 +13,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.e2e.instance import ROOT, Instance, running
+from tests.e2e.people import DESK, PATIENCE_MS
 
 CLIP_S = 14
 REAL_CLIP = ROOT.parent / "shared" / "media" / "grid_s1_60s.mp4"
-PATIENCE_MS = 120_000
 
 
 @pytest.fixture(scope="session")
@@ -51,9 +51,7 @@ def somebody(browser: Browser, instance: Instance, complaints: list[str]) -> Ite
     contexts: list[BrowserContext] = []
 
     def open_it() -> Page:
-        context = browser.new_context(
-            base_url=instance.url, viewport={"width": 1280, "height": 900}, color_scheme="light", accept_downloads=True
-        )
+        context = browser.new_context(base_url=instance.url, viewport=DESK, color_scheme="light", accept_downloads=True)
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()

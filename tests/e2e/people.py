@@ -6,9 +6,13 @@ import base64
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize
 
 from compliance.accounts.demo import PASSWORD
+
+PATIENCE_MS = 180_000  # of one wait; a busy machine is no failure
+DESK = ViewportSize(width=1280, height=900)
+PHONE = ViewportSize(width=390, height=844)
 
 # A file comes from outside the page only by a real drag; the page is handed what a drag would hand it.
 _HOLD_FILE = """([name, type, text]) => {
@@ -36,8 +40,10 @@ def drop_file(page: Page, path: Path) -> None:
 
 
 def assert_well_made(page: Page) -> None:
-    """No accessibility violation, and nothing that makes the page scroll sideways."""
+    """No accessibility violation, and nothing that makes the page scroll sideways, on a desk or on a phone."""
     violations = Axe().run(page).response["violations"]
     assert [(v["id"], [node["html"] for node in v["nodes"]]) for v in violations] == [], page.url
-    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert overflow <= 0, f"{page.url} is {overflow} px too wide"
+    for screen in (PHONE, DESK):
+        page.set_viewport_size(screen)
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, f"{page.url} is {overflow} px too wide for {screen['width']} px"

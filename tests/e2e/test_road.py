@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 from avatars.copies import stripped_copy
 from compliance.accounts.demo import BRAND
 from tests.e2e.instance import ROOT
-from tests.e2e.people import assert_well_made, drop_file, sign_in
+from tests.e2e.people import PATIENCE_MS, assert_well_made, drop_file, sign_in
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +22,6 @@ TITLE = "Hand cream, short"
 TEXT = "This is our jasmine hand cream, and I am a digital presenter."
 VERIFIER = ROOT / "compliance" / "audit" / "verify_bundle.py"
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-PATIENCE_MS = 120_000
 
 
 def test_from_consent_to_release_to_withdrawal(
@@ -290,6 +289,9 @@ def find_everything_gone(producer: Page, legal: Page, *, release: str, avatar: s
     producer.goto(release)
     expect(producer.get_by_text("Consent withdrawn")).to_be_visible()
     expect(producer.locator("video")).to_have_count(0)
+    assert_well_made(producer)
+    producer.goto("/releases/")
+    expect(producer.get_by_role("row").filter(has_text=TITLE)).to_contain_text("to be taken down")
     assert_well_made(producer)
     legal.goto("/legal/takedowns/")
     expect(legal.get_by_role("rowheader", name=TITLE)).to_be_visible()

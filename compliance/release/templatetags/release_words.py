@@ -55,5 +55,5 @@ def market_names(codes: Iterable[str]) -> str:
 
 @register.filter
 def grant_state(state: str) -> str:
-    """The state of a consent in words."""
-    return str(State(state).label)
+    """The state of a consent in words; other text, such as another cause of a takedown, as it is."""
+    return str(State(state).label) if state in State.values else state
