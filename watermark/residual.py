@@ -11,6 +11,7 @@ import av
 import numpy as np
 import torch
 import torch.nn.functional as F
+from av.video.reformatter import VideoReformatter
 from torch import Tensor
 
 from watermark.errors import BadMedia
@@ -48,6 +49,7 @@ def windows(
     Raises `BadMedia` for frame sizes outside 64 .. 8192. Time comes from the frames, else 1/25 s a frame.
     """
     gatherer: _Gatherer | None = None
+    scaler = VideoReformatter()  # one for all: to set up a scaler costs more than to scale
     clock, duration = -1 / 25, 1 / 25
     for frame in frames:
         before = clock
@@ -59,7 +61,7 @@ def windows(
             yield gatherer.window(clock if gatherer.shape == shape else before + duration)
             gatherer = None
         if gatherer is None:
-            gatherer = _Gatherer(shape, clock, tile_at_reference, torch.device(device))
+            gatherer = _Gatherer(shape, clock, tile_at_reference, torch.device(device), scaler)
         gatherer.add(frame, clock)
     if gatherer is not None:
         yield gatherer.window(clock + duration)
@@ -67,13 +69,19 @@ def windows(
 
 class _Gatherer:
     def __init__(
-        self, shape: tuple[int, int, int], from_s: float, tile_at_reference: float, device: torch.device
+        self,
+        shape: tuple[int, int, int],
+        from_s: float,
+        tile_at_reference: float,
+        device: torch.device,
+        scaler: VideoReformatter,
     ) -> None:
         self.shape = shape
         self._from_s = from_s
         self._last_read = -float("inf")
         self._tile_at_reference = tile_at_reference
         self._device = device
+        self._scaler = scaler
         self._sum: Tensor | None = None
         self._tile = (0.0, 0.0)
 
@@ -84,7 +92,7 @@ class _Gatherer:
         if clock - self._last_read < _FRAME_GAP_S:
             return
         self._last_read = clock
-        luma, self._tile = reference_luma(frame, self._tile_at_reference)
+        luma, self._tile = reference_luma(frame, self._tile_at_reference, self._scaler)
         residual = suppress_host(luma.to(self._device))
         self._sum = residual if self._sum is None else self._sum.add_(residual)
 
@@ -93,7 +101,9 @@ class _Gatherer:
         return Window(self._from_s, to_s, self._sum, self._tile)
 
 
-def reference_luma(frame: av.VideoFrame, tile_at_reference: float) -> tuple[Tensor, tuple[float, float]]:
+def reference_luma(
+    frame: av.VideoFrame, tile_at_reference: float, scaler: VideoReformatter
+) -> tuple[Tensor, tuple[float, float]]:
     """The upright luma float32[h, w] (0..255) with a short side of 360, and the tile's width and height in
     it.
     """
@@ -102,7 +112,7 @@ def reference_luma(frame: av.VideoFrame, tile_at_reference: float) -> tuple[Tens
     short = min(frame.width, frame.height)
     scale = REFERENCE_SHORT_SIDE / short
     width, height = round(frame.width * scale), round(frame.height * scale)
-    grey = frame.reformat(width=width, height=height, format="gray", interpolation="AREA")
+    grey = scaler.reformat(frame, width=width, height=height, format="gray", interpolation="AREA", threads=1)
     x_tile = tile_at_reference * short / REFERENCE_SHORT_SIDE * width / frame.width
     y_tile = tile_at_reference * short / REFERENCE_SHORT_SIDE * height / frame.height
     turns = upright_turns(frame)
