@@ -12,7 +12,6 @@ from django.test import RequestFactory
 from compliance import storage
 from compliance.release.media import serve
 
-
 REMOTE = {"BACKEND": "tests.remote_storage.RemoteStorage"}
 
 
