@@ -183,6 +183,7 @@ def _publish(context: JobContext, take: Take, permit: Permit, passed: Passed) ->
             context.confirm()
             locked = Take.objects.select_for_update().select_related("grant", "mark").get(pk=take.pk)
             _still_allowed(locked, permit)
+            _forget_earlier_attempts(name)
             release = _create_release(locked, permit, passed, sha256=sha256, name=name)
             locked.state, locked.reasons = TakeState.RELEASED, []
             locked.save()
@@ -191,6 +192,17 @@ def _publish(context: JobContext, take: Take, permit: Permit, passed: Passed) ->
         raise
     _clear_away(locked)
     return {"state": TakeState.RELEASED, "release_id": str(release.id)}
+
+
+def _forget_earlier_attempts(name: str) -> None:
+    """Remove what gates signed for this take and were killed before they could release it.
+
+    Only while the job is locked and its fence confirmed: no other attempt can have released, or still release, one.
+    """
+    folder = name.rpartition("/")[0]
+    for other in storage.private().listdir(folder)[1]:
+        if f"{folder}/{other}" != name:
+            storage.delete(f"{folder}/{other}")
 
 
 def _clear_away(take: Take) -> None:
