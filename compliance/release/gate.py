@@ -181,7 +181,7 @@ def _publish(context: JobContext, take: Take, permit: Permit, passed: Passed) ->
     try:
         with transaction.atomic():
             context.confirm()
-            locked = Take.objects.select_for_update().select_related("grant", "mark").get(pk=take.pk)
+            locked = Take.objects.select_for_update(of=("self",)).select_related("grant", "mark").get(pk=take.pk)
             _still_allowed(locked, permit)
             _forget_earlier_attempts(name)
             release = _create_release(locked, permit, passed, sha256=sha256, name=name)
