@@ -17,7 +17,7 @@ CLIP_S = 10
 
 @dataclass
 class Stage:
-    """A running instance, a grant in it, and the avatar made under it."""
+    """A running instance, a grant in it, and the avatar that is made under it."""
 
     instance: Instance
     clip: Path
@@ -52,7 +52,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 @pytest.fixture(scope="session")
 def stage(instance: Instance, clip: Path) -> Stage:
-    """The avatar is built here; its worker is killed twice on the way, and it is built all the same."""
+    """The building of the avatar has only begun here."""
     grant = str(instance.ask("grant"))
     avatar = str(instance.ask("upload", grant=grant, clip=str(clip)))
     return Stage(instance, clip, grant, avatar)

@@ -56,7 +56,8 @@ from tests.processes import invariants  # noqa: E402
 T = TypeVar("T")
 WIDTH, HEIGHT = 640, 360
 PROVIDER_CODE = "001191000000MA00000AB31A001"
-POLL_S = 0.002
+POLL_S = 0.005
+DUTY_S = 0.2
 PATIENCE_S = 90.0
 # The driver stands in for the scheduler, which looks every ten seconds and waits 45 for a message: the same function,
 # asked more often and with less patience.
@@ -64,9 +65,12 @@ job_services.MESSAGE_PATIENCE = timedelta(seconds=4)
 
 
 def watch(read: Callable[[], T | None], what: str, seconds: float = PATIENCE_S) -> T:
-    """What `read` gives once it gives something true."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    """What `read` gives once it gives something true; the scheduler's duty is done meanwhile."""
+    deadline, duty = time.monotonic() + seconds, 0.0
+    while (now := time.monotonic()) < deadline:
+        if now >= duty and not transaction.get_connection().in_atomic_block:
+            redispatch()
+            duty = now + DUTY_S
         if found := read():
             return found
         time.sleep(POLL_S)
@@ -171,16 +175,8 @@ def stop_take(take: str) -> None:
 
 # --- waiting ---
 def settle(seconds: float = PATIENCE_S) -> None:
-    """Do the scheduler's duty until no job is open and the outbox is empty."""
-
-    def quiet() -> bool:
-        redispatch()
-        if open_work():
-            time.sleep(0.1)
-            return False
-        return True
-
-    watch(quiet, "quiet", seconds)
+    """Wait until no job is open and the outbox is empty."""
+    watch(lambda: not open_work(), "quiet", seconds)
 
 
 def open_work() -> list[str]:
@@ -208,7 +204,6 @@ def avatar_state(avatar: str) -> str:
 # --- killing ---
 def _running(kind: str, subject: str) -> Job | None:
     """The job while a living process has it."""
-    redispatch()
     leased = Job.objects.filter(state=JobState.RUNNING, lease_expires_at__gt=timezone.now())
     job = leased.filter(kind=kind, subject_id=subject).first()
     return job if job and _lives(_owner(job)) else None
@@ -343,14 +338,16 @@ def lose_messages(queue: str) -> int:
         return int(connection.default_channel.queue_purge(queue) or 0)
 
 
-def run_all_again() -> dict[str, int]:
-    """Put every finished job back, as if each process had died after its last write and before saying so."""
-    done = Job.objects.filter(state=JobState.SUCCEEDED)
-    counts: dict[str, int] = {}
-    for kind in done.values_list("kind", flat=True):
-        counts[kind] = counts.get(kind, 0) + 1
-    done.update(state=JobState.QUEUED, attempts=1, dispatched_at=None, finished_at=None)
-    return counts
+def run_all_again() -> list[str]:
+    """Have every finished job done again, as if each process had died after its last write and before saying so.
+
+    Returns the kinds of the jobs that a process has taken up again.
+    """
+    done = list(Job.objects.filter(state=JobState.SUCCEEDED).values_list("pk", flat=True))
+    again = Job.objects.filter(pk__in=done)
+    again.update(state=JobState.QUEUED, attempts=0, dispatched_at=None, finished_at=None)
+    settle()
+    return sorted(set(again.filter(attempts__gt=0).values_list("kind", flat=True)))
 
 
 # --- the ledger ---
