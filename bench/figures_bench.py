@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import torch
+
 from avatars.engine import ConsentEvidence, default_engine
 from avatars.media import Encoding, write_mp4
 from avatars.speech import Voice, speak
@@ -22,6 +24,7 @@ _DETECT_S, _PERFORM_FRAMES = 10, 100
 
 
 def rows(scene: Scene, folder: Path) -> Iterator[Row]:
+    torch.set_num_threads(1)  # as the worker and the gate do
     yield _embed(scene)
     yield _detect(scene, folder)
     yield _speech()
