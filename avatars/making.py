@@ -5,11 +5,13 @@ Kept apart from the other services because it loads the face and picture librari
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -22,7 +24,7 @@ from avatars.media import Encoding
 from avatars.models import Avatar, AvatarState, Script
 from avatars.rendering import Disclosure, render
 from avatars.services import MODALITIES, require_consent_to_build
-from avatars.speech import Voice, speak
+from avatars.speech import Phone, Speech, Voice, speak
 from compliance import storage
 from compliance.consent.models import Grant
 from compliance.consent.selectors import lineage_ids
@@ -62,9 +64,25 @@ def build_avatar(context: JobContext, *, avatar_id: UUID) -> dict[str, Any]:
             worst = next(f for f in report.findings if f.severity == "error")
             raise FootageRefused(worst.code, worst.text, findings=findings)
         package = context.folder / "model"
-        evidence = ConsentEvidence(str(avatar.grant_id), avatar.grant.digest, MODALITIES)
-        card = default_engine().build(clip, evidence, package, _staged(context, 0.4, 1.0))
+        card = _build_model(context, avatar, report, clip, package)
         return _keep_model(context, avatar, report, package, card)
+
+
+def _build_model(
+    context: JobContext, avatar: Avatar, report: CaptureReport, clip: Path, package: Path
+) -> AvatarCard:
+    """Have the engine make the model; a clip it cannot use, or makes nothing good of, is refused like any other."""
+    evidence = ConsentEvidence(str(avatar.grant_id), avatar.grant.digest, MODALITIES)
+    try:
+        card = default_engine().build(clip, evidence, package, _staged(context, 0.4, 1.0))
+        if not card.usable:
+            text = _("The model made of this clip is not good enough (%(reasons)s). Please record a calmer clip.")
+            raise FootageRefused("model_below_the_floor", text % {"reasons": ", ".join(card.reasons)})
+    except BadInput as error:
+        finding = {"code": error.code, "text": error.text, "severity": "error", "at_s": None}
+        _refuse_footage(context, avatar, [finding], report.facts)
+        raise
+    return card
 
 
 def _check_footage(context: JobContext, clip: Path) -> CaptureReport:
@@ -100,16 +118,18 @@ def _keep_model(
     The row names the file before there is one, so that a withdrawal also finds what a killed worker left. The file is
     stored while the job is locked, so that none can come between them.
     """
-    digest, name = storage.sha256_file(package), f"models/{avatar.id}"
+    digest, name, poster = storage.sha256_file(package), f"models/{avatar.id}", f"posters/{avatar.id}.jpg"
+    picture = _still(package)
     with transaction.atomic():
         context.confirm()
-        Avatar.objects.filter(pk=avatar.pk, state=AvatarState.BUILDING).update(model=name)
+        Avatar.objects.filter(pk=avatar.pk, state=AvatarState.BUILDING).update(model=name, poster=poster)
     try:
         with transaction.atomic():
             context.confirm()
             require_consent_to_build(avatar.grant)
             locked = Avatar.objects.select_for_update().get(pk=avatar.pk, state=AvatarState.BUILDING)
             storage.save_file(name, package)
+            storage.save_bytes(poster, picture)
             locked.findings = [finding.to_json() for finding in report.findings]
             locked.facts, locked.card = report.facts, card.to_json()
             locked.engine = f"{card.engine} {card.version}"
@@ -125,8 +145,18 @@ def _keep_model(
             )
     except Exception:
         storage.delete(name)
+        storage.delete(poster)
         raise
     return {"state": AvatarState.READY, "digest": digest}
+
+
+def _still(package: Path) -> bytes:
+    """One frame of the silent double as JPEG: what brand legal looks at before approving the figure."""
+    silence = Speech(np.zeros(4800, np.float32), 24000, (Phone("sil", 0.0, 0.2),), (), "", "en")
+    frames = default_engine().perform(package, silence, width=640, height=360, fps=25)
+    target = io.BytesIO()
+    next(frames).to_image().save(target, "JPEG", quality=85)
+    return target.getvalue()
 
 
 # --- performing ---

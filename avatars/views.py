@@ -82,6 +82,14 @@ def avatar(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_GET
 @studio
+def avatar_poster(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """A still of the double."""
+    found = get_object_or_404(selectors.avatars_for(signed_in(request)).exclude(poster=""), pk=pk)
+    return serve(request, found.poster, content_type="image/jpeg")
+
+
+@require_GET
+@studio
 def demo_clip(request: HttpRequest) -> HttpResponseBase:
     """The invented presenter's consented minute, to try the road with."""
     if not presenter_is_drawn():

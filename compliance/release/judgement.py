@@ -70,7 +70,20 @@ def judge_take(take: Take, now: datetime) -> Judgement:
         )
     except AvowError as error:
         reasons.append(reason_of(error))
-    return Judgement(reasons, decision, label)
+    return Judgement(_once(reasons), decision, label)
+
+
+# Grant, reviews and rules may all miss the same approval; a person is told once. Code -> the code that says it best.
+_SAME_LACK = {
+    "script_approval_missing": "script_not_approved",
+    "review_not_recorded": "script_not_approved",
+    "avatar_approval_missing": "avatar_not_approved",
+}
+
+
+def _once(reasons: list[Json]) -> list[Json]:
+    said = {why["code"] for why in reasons}
+    return [why for why in reasons if _SAME_LACK.get(why["code"]) not in said]
 
 
 # --- consent ---

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -46,7 +48,8 @@ def test_demonstration_passwords_are_shown_only_in_the_demonstration(
     assert "streamer@avow.example" in client.get("/").content.decode()
 
 
-def test_the_start_page_introduces_exactly_the_people_who_are_seeded(db: None) -> None:
+def test_the_start_page_introduces_exactly_the_people_who_are_seeded(db: None, settings: Any) -> None:
+    settings.AVOW_DEMO = True
     seed()
     for person in demo.PEOPLE:
         user = User.objects.get(email=person.email)

@@ -81,7 +81,7 @@ def things(world: World) -> dict[str, Any]:
     )
     avatar = Avatar.objects.create(
         organisation=world.brand, grant=grant, created_by=world.producer, name="Mei", footage_name="c",
-        footage_sha256="a" * 64,
+        footage_sha256="a" * 64, poster=storage.save_bytes("posters/x.jpg", b"still"),
     )  # fmt: skip
     script = Script.objects.create(
         organisation=world.brand, created_by=world.producer, title="S", language="zh", text="好", estimated_s=1.0

@@ -25,6 +25,7 @@ class Command(BaseCommand):
 
     def _folders(self) -> None:
         settings.VAR_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.STATIC_ROOT.mkdir(exist_ok=True)
         for name in ("data_folder_in", "control_folder"):
             if folder := getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {}).get(name):
                 settings.BASE_DIR.joinpath(folder).mkdir(parents=True, exist_ok=True)
