@@ -47,6 +47,10 @@ demo: $(STAMP) locale ## walk the whole road unattended; CLIP= TEXT= MARKETS= OU
 test: $(STAMP) locale ## lint, types and tests on SQLite, then on PostgreSQL and Redis where they can be started
 	@bash scripts/test.sh $(ARGS)
 
+.PHONY: test-kills
+test-kills: $(STAMP) locale ## kill -9 every process at every step, on SQLite, then on PostgreSQL and Redis
+	@bash scripts/test_kills.sh
+
 .PHONY: lint
 lint: export AVOW_SECRET_KEY = lint
 lint: $(STAMP) ## ruff, mypy, import rules, migrations

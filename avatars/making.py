@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from PIL import Image
 
 from avatars.capture.report import CaptureReport
 from avatars.engine import AvatarCard, ConsentEvidence, default_engine
@@ -155,7 +156,7 @@ def _still(package: Path) -> bytes:
     silence = Speech(np.zeros(4800, np.float32), 24000, (Phone("sil", 0.0, 0.2),), (), "", "en")
     frames = default_engine().perform(package, silence, width=640, height=360, fps=25)
     target = io.BytesIO()
-    next(frames).to_image().save(target, "JPEG", quality=85)
+    Image.fromarray(next(frames).to_ndarray(format="rgb24")).save(target, "JPEG", quality=85)
     return target.getvalue()
 
 

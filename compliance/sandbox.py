@@ -13,6 +13,7 @@ import platform
 import resource
 import runpy
 import selectors
+import signal
 import struct
 import subprocess
 import sys
@@ -158,6 +159,7 @@ def report(fraction: float, step: str) -> None:
 
 
 # --- inside the child ---
+_PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
 _SOCKET_CALL = {"x86_64": 41, "aarch64": 198}
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -212,7 +214,13 @@ def _forbid_network() -> None:
         raise SystemExit("sandbox: the network could not be shut off")
 
 
+def _die_with_parent() -> None:
+    """A child must not outlive a killed gate: it may hold the watermark key in memory (prctl(2))."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _enter(limits_json: str, module: str, args: list[str]) -> None:
+    _die_with_parent()
     _limit(Limits(**json.loads(limits_json)))
     _forbid_network()
     sys.argv = [module, *args]

@@ -248,6 +248,7 @@ AVOW_JOBS = {
 AVOW_PERIODIC = {
     "jobs.redispatch": ("compliance.jobs.services.redispatch", 10),
     "release.reconsider": ("compliance.release.services.reconsider_held", 60),
+    "release.sweep": ("compliance.release.sweeping.sweep", 300),
     "consent.resume": ("compliance.consent.cascade.resume", 30),
     "consent.expire": ("compliance.consent.services.expire_grants", 60),
     "inspection.forget": ("compliance.inspection.services.forget_expired", 300),

@@ -8,7 +8,7 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}
 
 bash scripts/system_packages.sh
 make --no-print-directory lint
-"$py" -m pytest -n 2 --dist loadfile "$@"
+"$py" -m pytest -n 2 --dist loadfile --ignore tests/processes "$@"
 
 if servers=$(bash scripts/test_servers.sh start); then
     trap 'bash scripts/test_servers.sh stop' EXIT
