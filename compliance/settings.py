@@ -117,6 +117,11 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("AVOW_DB_CONN_MAX_AGE", default=60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+        # Statements that come again are planned once. Off behind a pooler that hands out connections by statement.
+        prepared = env.bool("AVOW_DB_PREPARED", default=True)
+        options = {"server_side_binding": prepared, "prepare_threshold": 5 if prepared else None}
+        DATABASES["default"]["OPTIONS"] = options
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- People ---
