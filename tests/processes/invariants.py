@@ -79,6 +79,7 @@ def _files() -> Iterator[str]:
         "patterns": set(usable.values_list("pattern", flat=True)),
         "models": set(Avatar.objects.exclude(model="").values_list("model", flat=True)),
         "footage": set(Avatar.objects.exclude(footage="").values_list("footage", flat=True)),
+        "posters": set(Avatar.objects.exclude(poster="").values_list("poster", flat=True)),
     }
     root = settings.VAR_DIR / "files"
     found = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
