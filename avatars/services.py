@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
@@ -62,12 +60,7 @@ def start_avatar(
         raise BadInput("footage_too_large", text % {"limit": settings.AVOW_MAX_UPLOAD_MB})
     require_consent_to_build(grant)
     avatar_id = uuid4()
-    with tempfile.NamedTemporaryFile(prefix="upload-") as copy:
-        for chunk in iter(lambda: upload.read(storage.CHUNK), b""):
-            copy.write(chunk)
-        copy.flush()
-        path = Path(copy.name)
-        sha256, stored = storage.sha256_file(path), storage.save_file(f"footage/{avatar_id}", path)
+    stored, sha256 = storage.keep_upload(upload, f"footage/{avatar_id}")
     with transaction.atomic():
         avatar = Avatar.objects.create(
             id=avatar_id,
@@ -76,7 +69,7 @@ def start_avatar(
             grant=grant,
             name=name[:120],
             footage=stored,
-            footage_name=_display_name(upload_name),
+            footage_name=storage.display_name(upload_name, "clip"),
             footage_sha256=sha256,
         )
         enqueue(
@@ -87,12 +80,6 @@ def start_avatar(
             subject_id=avatar.id,
         )
     return avatar
-
-
-def _display_name(name: str) -> str:
-    """The uploader's file name, for display only: paths and control characters are cut away."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    return "".join(character for character in last if character.isprintable())[:200] or "clip"
 
 
 def require_consent_to_build(grant: Grant) -> None:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from django.core.files import File
 from django.core.files.base import ContentFile
@@ -76,3 +77,18 @@ def read_bytes(name: str) -> bytes:
     """The whole object; for small ones."""
     with private().open(name, "rb") as source:
         return bytes(source.read())
+
+
+def keep_upload(upload: BinaryIO, name: str) -> tuple[str, str]:
+    """Store what `upload` still holds as `name`. Returns the stored name and the SHA-256."""
+    with tempfile.NamedTemporaryFile(prefix="upload-") as copy:
+        shutil.copyfileobj(upload, copy, CHUNK)
+        copy.flush()
+        path = Path(copy.name)
+        return save_file(name, path), sha256_file(path)
+
+
+def display_name(name: str, otherwise: str) -> str:
+    """An uploader's file name, to be shown only: paths and control characters are cut away."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(character for character in last if character.isprintable())[:200] or otherwise

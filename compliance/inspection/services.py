@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -55,17 +54,12 @@ def ask(*, upload: BinaryIO, upload_name: str, upload_size: int) -> Inspection:
         text = _("The file is larger than %(limit)d MB. Please cut out the part in question.")
         raise BadInput("file_too_large", text % {"limit": settings.AVOW_MAX_INSPECTION_MB})
     inspection_id = uuid4()
-    with tempfile.NamedTemporaryFile(prefix="inspection-") as copy:
-        for chunk in iter(lambda: upload.read(storage.CHUNK), b""):
-            copy.write(chunk)
-        copy.flush()
-        path = Path(copy.name)
-        sha256, stored = storage.sha256_file(path), storage.save_file(f"inspections/{inspection_id}", path)
+    stored, sha256 = storage.keep_upload(upload, f"inspections/{inspection_id}")
     with transaction.atomic():
         inspection = Inspection.objects.create(
             id=inspection_id,
             file=stored,
-            file_name=_display_name(upload_name),
+            file_name=storage.display_name(upload_name, "file"),
             size=upload_size,
             sha256=sha256,
         )
@@ -73,11 +67,6 @@ def ask(*, upload: BinaryIO, upload_name: str, upload_size: int) -> Inspection:
             kind="inspection.inspect", args={"inspection_id": str(inspection.id)}, subject_id=inspection.id
         )
     return inspection
-
-
-def _display_name(name: str) -> str:
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    return "".join(character for character in last if character.isprintable())[:200] or "file"
 
 
 def answer(context: JobContext, *, inspection_id: UUID) -> Json:
