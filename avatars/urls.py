@@ -8,6 +8,7 @@ urlpatterns = [
     path("avatars/new/", views.avatar_new, name="avatar-new"),
     path("presenter.mp4", views.demo_clip, name="demo-clip"),
     path("avatars/<uuid:pk>/still.jpg", views.avatar_poster, name="avatar-poster"),
+    path("avatars/<uuid:pk>/retry/", views.avatar_retry, name="avatar-retry"),
     path("avatars/<uuid:pk>/", views.avatar, name="avatar"),
     path("scripts/new/", views.script_new, name="script-new"),
     path("scripts/<uuid:pk>/", views.script, name="script"),

@@ -15,11 +15,13 @@ from avatars import selectors, services
 from avatars.demo import PRESENTER, presenter_is_drawn
 from avatars.errors import AvatarNotReady
 from avatars.forms import AvatarForm, ScriptForm, TakeForm
-from avatars.models import Avatar, Script
+from avatars.models import Avatar, AvatarState, Script
 from compliance.accounts.access import active_organisation, role_required, signed_in
 from compliance.accounts.models import Role
 from compliance.accounts.selectors import has_role
 from compliance.errors import AvowError
+from compliance.jobs.models import JobState
+from compliance.jobs.services import try_again
 from compliance.release.media import serve
 from compliance.release.models import Review, Take
 from compliance.release.services import Campaign, ask_for_permit, cancel_take
@@ -75,9 +77,24 @@ def avatar_new(request: HttpRequest) -> HttpResponse:
 def avatar(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One avatar: its build, its findings, its card. Polled by itself while it is being built."""
     found = get_object_or_404(selectors.avatars_for(signed_in(request)), pk=pk)
-    context = {"avatar": found, "job": selectors.current_job(found.id)}
+    context = {
+        "avatar": found,
+        "job": selectors.current_job(found.id),
+        "may_produce": has_role(signed_in(request), found.organisation, Role.PRODUCER),
+    }
     template = "studio/_avatar_state.html" if request.headers.get("HX-Request") else "studio/avatar.html"
     return render(request, template, context)
+
+
+@require_POST
+@producer
+def avatar_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Have a build done again that was given up."""
+    found = get_object_or_404(selectors.avatars_for(signed_in(request)), pk=pk)
+    job = selectors.current_job(found.id)
+    if found.state == AvatarState.BUILDING and job is not None:
+        try_again(job=job)
+    return redirect("studio:avatar", pk)
 
 
 @require_GET
@@ -216,7 +233,11 @@ def take_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 @producer
 def take_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Ask the gate again after what stood in the way has changed."""
+    """Have done again what was given up, or ask the gate again after what stood in the way has changed."""
     found = get_object_or_404(selectors.takes_for(signed_in(request)), pk=pk)
-    ask_for_permit(take=found)
+    job = selectors.current_job(found.id)
+    if found.open and job is not None and job.state == JobState.FAILED:
+        try_again(job=job)
+    else:
+        ask_for_permit(take=found)
     return redirect("studio:take", pk)

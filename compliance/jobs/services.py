@@ -188,6 +188,15 @@ def _retry(job: Job, context: JobContext, code: str, text: str) -> None:
     )
 
 
+def try_again(*, job: Job) -> None:
+    """Queue a job that was given up, with all its attempts before it; does nothing to any other."""
+    with transaction.atomic():
+        given_up = Job.objects.filter(pk=job.pk, state=JobState.FAILED, cancel_requested_at__isnull=True)
+        fresh = {"attempts": 0, "not_before": None, "finished_at": None, "dispatched_at": timezone.now()}
+        if given_up.update(state=JobState.QUEUED, error_code="", error_text="", **fresh):
+            transaction.on_commit(partial(dispatch, job))
+
+
 def cancel(*, jobs: models.QuerySet[Job]) -> int:
     """Stop `jobs`: those waiting end at once, those running are told to. Returns how many were open."""
     now = timezone.now()

@@ -15,7 +15,7 @@ from compliance.errors import BadInput, Unavailable
 from compliance.jobs.context import JobContext
 from compliance.jobs.errors import JobCancelled, LeaseLost
 from compliance.jobs.models import Job, JobState
-from compliance.jobs.services import cancel_jobs_of_grant, enqueue, redispatch, run
+from compliance.jobs.services import cancel, cancel_jobs_of_grant, enqueue, redispatch, run, try_again
 
 pytestmark = pytest.mark.django_db
 
@@ -112,6 +112,24 @@ def test_a_job_that_kills_every_worker_is_given_up(settings: Any) -> None:
     run(job.id)
     job.refresh_from_db()
     assert (job.state, job.error_code, calls) == (JobState.FAILED, "job_gave_up", [])
+
+
+def test_a_job_that_was_given_up_can_be_tried_again(settings: Any) -> None:
+    job = queued()
+    Job.objects.filter(pk=job.pk).update(attempts=settings.AVOW_JOB_MAX_ATTEMPTS)
+    run(job.id)
+    try_again(job=job)
+    run(job.id)
+    job.refresh_from_db()
+    assert (job.state, job.attempts, job.error_code) == (JobState.SUCCEEDED, 1, "")
+
+
+def test_trying_again_does_nothing_to_a_job_that_was_cancelled() -> None:
+    job = queued()
+    cancel(jobs=Job.objects.filter(pk=job.pk))
+    try_again(job=job)
+    job.refresh_from_db()
+    assert job.state == JobState.CANCELLED
 
 
 def test_a_worker_that_wakes_up_after_its_lease_was_lost_cannot_write() -> None:
