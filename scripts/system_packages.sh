@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Debian packages that only the tests use: a browser, a database server, a message broker. Without root the tests
-# that need them are skipped, and say so.
+# that need them are skipped, and say so. Arguments name further packages, by the command each one brings.
 set -euo pipefail
 missing=()
+for package in "$@"; do
+    command -v "$package" >/dev/null || missing+=("$package")
+done
 command -v chromium >/dev/null || missing+=(chromium)
 command -v redis-server >/dev/null || missing+=(redis-server)
 compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null || missing+=(postgresql)

@@ -4,12 +4,19 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 py=.venv/bin/python
+trap 'bash scripts/test_servers.sh stop' EXIT
+
+again_on() { # which servers to start, and what they are called
+    local settings
+    if settings=$(bash scripts/test_servers.sh "$1"); then
+        echo "== again on $2"
+        (eval "$settings" && "$py" -m pytest tests/processes)
+    else
+        echo "== SKIPPED LOUDLY: $2 could not be started here" >&2
+    fi
+}
+
+bash scripts/system_packages.sh rabbitmq-server
 "$py" -m pytest tests/processes
-if servers=$(bash scripts/test_servers.sh start); then
-    trap 'bash scripts/test_servers.sh stop' EXIT
-    eval "$servers"
-    echo "== again on $DATABASE_URL and $BROKER_URL"
-    "$py" -m pytest tests/processes
-else
-    echo "== SKIPPED LOUDLY: PostgreSQL or Redis could not be started here; only SQLite was tested" >&2
-fi
+again_on start "PostgreSQL and Redis"
+again_on start-others "PostgreSQL, RabbitMQ and S3"

@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -256,8 +257,12 @@ def kill_at_file(kind: str, subject: str, name: str) -> int:
     `name` is in storage when it begins with `files/`, else in the working folder of the attempt.
     """
     job = _attempt(kind, subject)
-    place = name if name.startswith("files/") else f"scratch/{job.id}/{job.fence}/{name}"
-    watch(lambda: any(settings.VAR_DIR.glob(place)), place)
+    if name.startswith("files/"):
+        pattern = name.removeprefix("files/")
+        watch(lambda: any(fnmatch(stored, pattern) for stored in invariants.stored(f"{Path(pattern).parent}/")), name)
+    else:
+        place = f"scratch/{job.id}/{job.fence}/{name}"
+        watch(lambda: any(settings.VAR_DIR.glob(place)), place)
     return _kill(job)
 
 

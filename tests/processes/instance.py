@@ -190,8 +190,8 @@ def processes_of(state: Path) -> dict[int, list[str]]:
 @contextmanager
 def running(state: Path) -> Iterator[Instance]:
     """Set up and start an instance in `state`; all its processes end with the block."""
-    with _database() as servers:
-        environment = _environment(state) | servers
+    with _database() as database:
+        environment = _environment(state) | database | _broker() | _bucket()
         for step in (["scripts/first_secret.py"], ["manage.py", "bootstrap"]):
             subprocess.run([sys.executable, *step], cwd=ROOT, env=environment, check=True)
         with (state / "processes.log").open("ab") as log:
@@ -231,16 +231,34 @@ def _free_port() -> int:
 
 @contextmanager
 def _database() -> Iterator[dict[str, str]]:
-    """Settings of a PostgreSQL database and a Redis of our own where the test run has them, else none: embedded."""
-    database, broker = os.environ.get("DATABASE_URL", ""), os.environ.get("BROKER_URL", "")
-    servers = {"BROKER_URL": broker.rsplit("/", 1)[0] + f"/{_REDIS_DATABASE}"} if broker.startswith("redis:") else {}
+    """A PostgreSQL database of our own where the test run has a server, else none: SQLite."""
+    database = os.environ.get("DATABASE_URL", "")
     if not database.startswith("postgres"):
-        yield servers
+        yield {}
         return
     name = f"avow_processes_{uuid4().hex}"
     with psycopg.connect(database, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}")
         try:
-            yield servers | {"DATABASE_URL": database.rsplit("/", 1)[0] + f"/{name}"}
+            yield {"DATABASE_URL": database.rsplit("/", 1)[0] + f"/{name}"}
         finally:
             server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _broker() -> dict[str, str]:
+    """The Redis or RabbitMQ that the test run has, else none: files."""
+    broker = os.environ.get("BROKER_URL", "")
+    if broker.startswith("redis:"):
+        return {"BROKER_URL": broker.rsplit("/", 1)[0] + f"/{_REDIS_DATABASE}"}
+    return {"BROKER_URL": broker} if broker.startswith("amqp:") else {}
+
+
+def _bucket() -> dict[str, str]:
+    """An S3 bucket of our own where the test run has a server, else none: files on disk."""
+    if not (endpoint := os.environ.get("AVOW_S3_ENDPOINT")):
+        return {}
+    import boto3
+
+    name = f"avow-processes-{uuid4().hex}"
+    boto3.client("s3", endpoint_url=endpoint).create_bucket(Bucket=name)
+    return {"AVOW_S3_ENDPOINT": endpoint, "AVOW_S3_BUCKET": name}

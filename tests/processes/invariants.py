@@ -81,13 +81,23 @@ def _files() -> Iterator[str]:
         "footage": set(Avatar.objects.exclude(footage="").values_list("footage", flat=True)),
         "posters": set(Avatar.objects.exclude(poster="").values_list("poster", flat=True)),
     }
-    root = settings.VAR_DIR / "files"
-    found = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+    found = set(stored())
     expected = set().union(*known.values())
     yield from (f"{name} belongs to no row" for name in sorted(found - expected))
     yield from (f"{name} is gone" for name in sorted(expected - found))
     for folder, kind in (("tmp", "*.mp4"), ("scratch", "*")):
         yield from (f"{path} was left behind" for path in (settings.VAR_DIR / folder).rglob(kind))
+
+
+def stored(folder: str = "") -> Iterator[str]:
+    """The name of every object in the private storage, wherever it is."""
+    try:
+        folders, files = storage.private().listdir(folder)
+    except FileNotFoundError:  # nothing has been stored yet
+        return
+    yield from (f"{folder}{name}" for name in files if name)
+    for inner in folders:
+        yield from stored(f"{folder}{inner}/")
 
 
 def _entries() -> Iterator[str]:
