@@ -1,0 +1,6 @@
+"""The mark in sound: keyed changes of level in cells of time and frequency. Design: `docs/watermark-sound.md`."""
+
+from watermark.sound.embedding import SoundEmbedder, embed_sound
+from watermark.sound.pattern import SoundPattern, make_sound_pattern
+
+__all__ = ["SoundEmbedder", "SoundPattern", "embed_sound", "make_sound_pattern"]
