@@ -284,6 +284,8 @@ AVOW_OPERATOR_CONTACT = env.str("AVOW_OPERATOR_CONTACT", default="")
 AVOW_STORAGE_LOCATION = env.str("AVOW_STORAGE_LOCATION", default="")
 AVOW_SYSTEM_PLACED_ON_MARKET = env.str("AVOW_SYSTEM_PLACED_ON_MARKET", default="2026-11-22")
 AVOW_PERMIT_TTL_S = env.int("AVOW_PERMIT_TTL_S", default=3600)
+# On air a mark, and the permit that names it, lasts so many seconds; the decision is taken anew for each.
+AVOW_LIVE_SLICE_S = env.int("AVOW_LIVE_SLICE_S", default=30)
 AVOW_INSPECTION_KEEP_S = env.int("AVOW_INSPECTION_KEEP_S", default=3600)
 AVOW_VIDEO_ENCODER = env.str("AVOW_VIDEO_ENCODER", default="libx264")
 AVOW_VIDEO_PRESET = env.str("AVOW_VIDEO_PRESET", default="medium")

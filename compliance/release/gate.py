@@ -84,7 +84,7 @@ def admit(context: JobContext, *, take_id: UUID) -> Json:
     Raises:
         Unavailable: the time-stamp authority is down; the job is tried again and nothing is published.
     """
-    take = Take.objects.select_related("grant", "organisation", "mark").get(pk=take_id)
+    take = Take.objects.select_related("grant", "organisation").get(pk=take_id)
     if take.state != TakeState.RENDERED:
         _clear_away(take)
         return {"state": take.state}
@@ -181,7 +181,7 @@ def _publish(context: JobContext, take: Take, permit: Permit, passed: Passed) ->
     try:
         with transaction.atomic():
             context.confirm()
-            locked = Take.objects.select_for_update(of=("self",)).select_related("grant", "mark").get(pk=take.pk)
+            locked = Take.objects.select_for_update(of=("self",)).select_related("grant").get(pk=take.pk)
             _still_allowed(locked, permit)
             _forget_earlier_attempts(name)
             release = _create_release(locked, permit, passed, sha256=sha256, name=name)

@@ -35,23 +35,46 @@ def permit_take(*, take_id: UUID, now: datetime) -> Permit | None:
     Returns the permit in force, or None when the take is held or has ended meanwhile.
     """
     with transaction.atomic():
-        take = Take.objects.select_for_update().select_related("grant", "organisation").get(pk=take_id)
-        if take.state not in (TakeState.ORDERED, TakeState.HELD, TakeState.PERMITTED):
+        take = _locked(take_id)
+        if take.state not in _WAITING:
             return None
-        if (alive := live_permit(take, now)) is not None:
+        permit = live_permit(take, now) or _decide(take, now, part=0)
+        if permit is not None and not take.live:
             _ask_to_perform(take)
-            return alive
-        take.grant = head_of(take.grant)  # a changed consent counts as it stands now
-        judgement = judge_take(take, now)
-        take.decision = judgement.decision_json
-        if judgement.reasons:
-            _hold(take, judgement.reasons)
+    return permit
+
+
+def permit_slice(*, take_id: UUID, part: int, now: datetime) -> Permit | None:
+    """Decide anew on a take that is on air and permit its slice number `part`, with a mark of its own.
+
+    Runs in the gate only, before each slice: what has changed since the last one ends the broadcast. Returns None
+    when the take is held or has ended; it is then to go off air.
+    """
+    with transaction.atomic():
+        take = _locked(take_id)
+        if not take.live or take.state not in _WAITING:
             return None
-        take.reasons = []
-        permit = _issue(take, judgement, now)
-        take.state = TakeState.PERMITTED
-        take.save()
-        _ask_to_perform(take)
+        issued = take.permits.filter(mark__slice=part, revoked_at__isnull=True, expires_at__gt=now).first()
+        return issued or _decide(take, now, part=part)
+
+
+_WAITING = (TakeState.ORDERED, TakeState.HELD, TakeState.PERMITTED)
+
+
+def _locked(take_id: UUID) -> Take:
+    return Take.objects.select_for_update(of=("self",)).select_related("grant", "organisation").get(pk=take_id)
+
+
+def _decide(take: Take, now: datetime, *, part: int) -> Permit | None:
+    take.grant = head_of(take.grant)  # a changed consent counts as it stands now
+    judgement = judge_take(take, now)
+    take.decision = judgement.decision_json
+    if judgement.reasons:
+        _hold(take, judgement.reasons)
+        return None
+    permit = _issue(take, judgement, now, part=part)
+    take.state, take.reasons = TakeState.PERMITTED, []
+    take.save()
     return permit
 
 
@@ -70,23 +93,30 @@ def _hold(take: Take, reasons: list[Json]) -> None:
         )
 
 
-def _mark_for(take: Take, key_id: str) -> Mark:
-    """A take keeps its mark over renewals, so that all its copies lead to one place."""
-    existing = Mark.objects.filter(take=take).first()
-    return existing or Mark.objects.create(value=f"{secrets.randbits(64):016x}", take=take, key_id=key_id)
+def _mark_for(take: Take, key_id: str, part: int) -> Mark:
+    """A slice keeps its mark over renewals, so that all its copies lead to one place."""
+    value = f"{secrets.randbits(64):016x}"
+    mark, _created = Mark.objects.get_or_create(take=take, slice=part, defaults={"value": value, "key_id": key_id})
+    return mark
 
 
-def _issue(take: Take, judgement: Judgement, now: datetime) -> Permit:
+def _life_s(take: Take) -> int:
+    """How long a permit is in force. On air it outlives its slice by one: then the room goes dark by itself."""
+    return 2 * settings.AVOW_LIVE_SLICE_S if take.live else settings.AVOW_PERMIT_TTL_S
+
+
+def _issue(take: Take, judgement: Judgement, now: datetime, *, part: int) -> Permit:
     custody = open_custody()
     key_id = custody.key_id(KeyPurpose.WATERMARK)
-    mark = _mark_for(take, key_id)
-    permit_id, expires = uuid4(), now + timedelta(seconds=settings.AVOW_PERMIT_TTL_S)
+    mark = _mark_for(take, key_id, part)
+    permit_id, expires = uuid4(), now + timedelta(seconds=_life_s(take))
     claims = _claims(take, judgement, mark, permit_id=permit_id, issued=now, expires=expires)
     key = Key(id=mark.key_id, secret=custody.secret(KeyPurpose.WATERMARK, mark.key_id))
     permit = Permit.objects.create(
         id=permit_id,
         take=take,
         grant=take.grant,
+        mark=mark,
         envelope=seal(
             claims.payload(),
             key_id=custody.key_id(KeyPurpose.PERMIT),
@@ -131,7 +161,7 @@ def _claims(
         width=take.width,
         height=take.height,
         fps=take.fps,
-        outputs=["file"],
+        outputs=["hls"] if take.live else ["file"],
     )
 
 

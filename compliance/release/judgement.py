@@ -100,7 +100,7 @@ def consent_reasons(take: Take, now: datetime) -> list[Json]:
         mode=campaign["mode"],
         modalities=MODALITIES,
         at=now,
-        duration_s=take.estimated_s,
+        duration_s=settings.AVOW_LIVE_SLICE_S if take.live else take.estimated_s,
         approvals=frozenset(_approvals(take)),
     )
     decision = permits(effective_grant(take.grant, now=now, use_id=take.id), use, now)
@@ -158,7 +158,7 @@ def _planned_facts(take: Take, now: datetime) -> Json:
         "channel": take.campaign["channel"],
         "avatar_kind": "real_replica_living",
         "realism": "photoreal",
-        "interaction": "broadcast",
+        "interaction": "interactive" if take.campaign.get("interactive") else "broadcast",
         "commercial": True,
         "actual_knowledge": True,
         "language": take.campaign["language"],

@@ -100,18 +100,37 @@ class Take(models.Model):
         return list(self.campaign["markets"])
 
     @property
+    def live(self) -> bool:
+        """Whether it goes out while it is performed, slice by slice, instead of as one file."""
+        return bool(self.campaign["mode"] == "live")
+
+    @property
+    def mark(self) -> Mark:
+        """The mark of a recorded take; of a live one that of its first slice. Raises `Mark.DoesNotExist`."""
+        return self.marks.get(slice=0)
+
+    @property
     def open(self) -> bool:
         """Whether it can still lead to a release."""
         return self.state in (TakeState.ORDERED, TakeState.HELD, TakeState.PERMITTED, TakeState.RENDERED)
 
 
 class Mark(models.Model):
-    """The registry of watermark values: 64 random bits lead from a clip back to its take."""
+    """The registry of watermark values: 64 random bits lead from a clip back to its take.
+
+    A live take has a mark for each slice of time, numbered from 0; a clip then tells the slice too.
+    """
 
     value = models.CharField(max_length=16, primary_key=True)
-    take = models.OneToOneField(Take, on_delete=models.PROTECT, related_name="mark")
+    take = models.ForeignKey(Take, on_delete=models.PROTECT, related_name="marks")
+    slice = models.PositiveIntegerField(default=0)
     key_id = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["take", "slice"], name="mark_one_per_slice"),
+        ]
 
     def __str__(self) -> str:
         return self.value
@@ -123,6 +142,7 @@ class Permit(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     take = models.ForeignKey(Take, on_delete=models.PROTECT, related_name="permits")
     grant = models.ForeignKey("consent.Grant", on_delete=models.PROTECT, related_name="permits")
+    mark = models.ForeignKey(Mark, on_delete=models.PROTECT, related_name="permits")
     envelope = models.JSONField()
     pattern = models.CharField(max_length=200)
     issued_at = models.DateTimeField()

@@ -73,7 +73,9 @@ class ScriptUse:
 
 @dataclass(frozen=True)
 class Campaign:
-    """For whom, for what and where the take will be shown. Values are those of the grant's vocabulary."""
+    """For whom, for what and where the take will be shown. Values are those of the grant's vocabulary; `interactive`
+    when the double answers its audience.
+    """
 
     brand_id: str
     brand_name: str
@@ -84,6 +86,7 @@ class Campaign:
     language: str
     channel: str
     mode: str = "recorded"
+    interactive: bool = False
 
     def content(self) -> Json:
         return {**asdict(self), "markets": sorted(self.markets)}

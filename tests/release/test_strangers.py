@@ -63,7 +63,9 @@ def things(world: World) -> dict[str, Any]:
     take = world.order()
     mark = Mark.objects.create(value="0123456789abcdef", take=take, key_id="k")
     now = timezone.now()
-    permit = Permit.objects.create(take=take, grant=grant, envelope={}, pattern="", issued_at=now, expires_at=now)
+    permit = Permit.objects.create(
+        take=take, grant=grant, mark=mark, envelope={}, pattern="", issued_at=now, expires_at=now
+    )
     release = Release.objects.create(
         take=take,
         organisation=world.brand,
