@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +16,8 @@ from streaming.clock import frames_to_ns
 from streaming.packager.check import check_multivariant, check_playlist
 from streaming.packager.errors import PlaylistRefused
 from streaming.packager.playlist import PlaylistState, multivariant
-from tests.streaming.packager.scenes import SPEC, START_NS, Session
+from streaming.packager.store import MULTIVARIANT, Publisher, Retention, SegmentStore
+from tests.streaming.packager.scenes import SPEC, START_NS, Session, session
 
 FPS, TICKS = 25, 90_000
 
@@ -238,3 +243,28 @@ def test_multivariant_lists_every_rendition_with_its_bandwidth(packaged: Session
         assert len(segment.data) * 8 / segment.duration <= declared
     with pytest.raises(PlaylistRefused, match="playlist_rule"):
         check_multivariant(multivariant(SPEC, codecs).replace("BANDWIDTH=", "WIDTH=", 1))
+
+
+def test_ffprobe_follows_the_playlists_over_a_discontinuity(tmp_path: Path, packaged: Session) -> None:
+    if shutil.which("ffprobe") is None:
+        pytest.skip("FFPROBE ABSENT: playlists were not read by a second program")
+    store = SegmentStore(tmp_path, retention=Retention(60), sync=False)
+    state = PlaylistState(target_s=1, window_s=30)
+    publisher = Publisher(store, state, confirm=lambda: None, persist=lambda _state: None)
+    later = session(SPEC, 30, first_sequence=3, start_ns=START_NS + 5 * 10**9)
+    for name, made in (("a", packaged), ("b", later)):
+        publisher.begin(name, {rendition: made.packager.init(rendition) for rendition in ("high", "low")})
+        for high, low in zip(made.of("high"), made.of("low"), strict=True):
+            publisher.publish([high, low], {"high": high.data, "low": low.data})
+    publisher.end(["high", "low"])
+    codecs = {name: packaged.packager.codecs(name) for name in ("high", "low")}
+    store.put_playlist(MULTIVARIANT, multivariant(SPEC, codecs))
+    show = "stream=codec_name,width,nb_read_packets"
+    options = ["-v", "error", "-count_packets", "-show_entries", show, "-of", "json"]
+    command = ["ffprobe", *options, str(tmp_path / MULTIVARIANT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    streams = json.loads(done.stdout)["streams"]
+    assert done.stderr == ""
+    pictures = {stream["width"]: stream["nb_read_packets"] for stream in streams if stream["codec_name"] == "h264"}
+    assert pictures == {360: "90", 180: "90"}
+    assert sum(stream["codec_name"] == "aac" for stream in streams) == 2
