@@ -1,6 +1,7 @@
 """The mark in sound: keyed changes of level in cells of time and frequency. Design: `docs/watermark-sound.md`."""
 
+from watermark.sound.detection import SoundDetection, detect_sound
 from watermark.sound.embedding import SoundEmbedder, embed_sound
 from watermark.sound.pattern import SoundPattern, make_sound_pattern
 
-__all__ = ["SoundEmbedder", "SoundPattern", "embed_sound", "make_sound_pattern"]
+__all__ = ["SoundDetection", "SoundEmbedder", "SoundPattern", "detect_sound", "embed_sound", "make_sound_pattern"]
