@@ -12,6 +12,7 @@ import os
 import platform
 import resource
 import runpy
+import select
 import selectors
 import signal
 import struct
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,82 @@ def run_sandboxed(
         finally:
             child.kill()
     return _outcome(last, child.returncode, errors)
+
+
+class SandboxedProcess:
+    """A sandboxed module that stays and answers question after question; its `main` calls `child_serve`.
+
+    For live work, where starting a child costs more than what it does. Not for concurrent use. A child that crashed or
+    took too long is gone: the next question starts another.
+    """
+
+    def __init__(self, module: str, *args: str, limits: Limits | None = None) -> None:
+        limits = limits or Limits()
+        self._command = [sys.executable, "-m", "compliance.sandbox", json.dumps(asdict(limits)), module, *args]
+        self._child: subprocess.Popen[bytes] | None = None
+        self._buffer = b""
+
+    def ask(self, question: dict[str, Any], payload: bytes = b"", *, timeout_s: float) -> dict[str, Any]:
+        """The child's answer.
+
+        Raises:
+            SandboxFailure: sandbox_crashed, sandbox_timeout; the child was ended.
+            BadInput: the child refused the input, with its own code and text.
+        """
+        child = self._running()
+        assert child.stdin
+        try:
+            child.stdin.write(_packed(question, payload))
+            child.stdin.flush()
+            message = self._answer(child, time.monotonic() + timeout_s)
+        except BrokenPipeError:
+            message = None
+        if message is None:
+            status = self.close()
+            raise SandboxFailure("sandbox_crashed", _TEXTS["sandbox_crashed"], status=status)
+        return _outcome(message, 0, "")
+
+    def close(self) -> int | None:
+        """End the child, if there is one. Returns its exit status."""
+        child, self._child, self._buffer = self._child, None, b""
+        if child is None:
+            return None
+        child.kill()
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                with suppress(BrokenPipeError):
+                    stream.close()
+        return child.wait()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._child is None:
+            self._child = subprocess.Popen(
+                self._command, cwd=ROOT, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        return self._child
+
+    def _answer(self, child: subprocess.Popen[bytes], deadline: float) -> dict[str, Any] | None:
+        """The next message; None when the child has ended."""
+        assert child.stdout
+        while True:
+            *lines, self._buffer = self._buffer.split(b"\n")
+            if message := next(filter(None, map(_message, lines)), None):
+                return message
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([child.stdout], [], [], left)[0]:
+                self.close()
+                raise SandboxFailure("sandbox_timeout", _TEXTS["sandbox_timeout"])
+            if not (chunk := os.read(child.stdout.fileno(), 65536)):
+                return None
+            self._buffer += chunk
+
+
+_LENGTHS = struct.Struct(">II")
+
+
+def _packed(question: dict[str, Any], payload: bytes) -> bytes:
+    header = json.dumps(question).encode()
+    return _LENGTHS.pack(len(header), len(payload)) + header + payload
 
 
 def _environment() -> dict[str, str]:
@@ -151,6 +229,20 @@ def child_main(work: Callable[[list[str]], dict[str, Any]]) -> None:
     except AvowError as error:
         message = {"ok": False, "code": error.code, "text": error.text, "details": error.details}
     print(json.dumps(message, default=str), flush=True)
+
+
+def child_serve(handle: Callable[[dict[str, Any], bytes], dict[str, Any]]) -> None:
+    """Answer questions of a `SandboxedProcess` until it hangs up."""
+    from compliance.errors import AvowError
+
+    source = sys.stdin.buffer
+    while lengths := source.read(_LENGTHS.size):
+        header, payload = (source.read(length) for length in _LENGTHS.unpack(lengths))
+        try:
+            message: dict[str, Any] = {"ok": True, "result": handle(json.loads(header), payload)}
+        except AvowError as error:
+            message = {"ok": False, "code": error.code, "text": error.text, "details": error.details}
+        print(json.dumps(message, default=str), flush=True)
 
 
 def report(fraction: float, step: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -84,26 +86,49 @@ def _runs(good: NDArray[np.bool_], shot: NDArray[np.int64]) -> list[tuple[int, i
     return [(int(a), int(b)) for a, b in pairwise(edges) if good[a]]
 
 
-def idle_path(length: int, frames: int, motion: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
-    """Which base frame to show at each of `frames` moments: a walk that turns round where the head rests.
+class IdleWalk:
+    """Which base frame to show at each moment: a walk without end that turns round where the head rests."""
 
-    Args:
-        length: frames in the base.
-        frames: moments wanted.
-        motion: float64 [length], speed of the head at each base frame.
-        seed: same seed, same walk.
-    """
-    if length < 2:
-        return np.zeros(frames, np.int64)
-    chance = np.random.default_rng(seed)
-    rest = motion <= np.percentile(motion, 20)
-    path = np.empty(frames, np.int64)
-    place, step, since = int(chance.integers(length)), 1, 0
-    for moment in range(frames):
-        path[moment] = place
-        since += 1
+    def __init__(self, length: int, motion: NDArray[np.float64], seed: int) -> None:
+        """`length`: frames in the base. `motion`: float64 [length], speed of the head at each. Same seed, same walk."""
+        self._length = length
+        self._chance = np.random.default_rng(seed)
+        self._rest = motion <= np.percentile(motion, 20)
+        self._place = int(self._chance.integers(length)) if length > 1 else 0
+        self._step, self._since = 1, 0
+
+    def __iter__(self) -> Iterator[int]:
+        return self
+
+    def __next__(self) -> int:
+        shown = self._place
+        if self._length > 1:
+            self._move()
+        return shown
+
+    def _move(self) -> None:
+        self._since += 1
         # a turn within a second of the last one would look like a tremor
-        if not 0 <= place + step < length or (rest[place] and since > length and chance.random() < 0.1):
-            step, since = -step, 0
-        place = min(max(place + step, 0), length - 1)
-    return path
+        may_turn = self._rest[self._place] and self._since > self._length
+        if not 0 <= self._place + self._step < self._length or (may_turn and self._chance.random() < 0.1):
+            self._step, self._since = -self._step, 0
+        self._place = min(max(self._place + self._step, 0), self._length - 1)
+
+
+class Pace:
+    """A walk at the footage's rate, seen at the rate of what is drawn."""
+
+    def __init__(self, walk: IdleWalk, base_fps: int, fps: int) -> None:
+        self._walk, self._ratio = walk, Fraction(base_fps, fps)
+        self._drawn, self._walked = 0, 0
+        self._shown = next(walk)
+
+    def take(self, frames: int) -> NDArray[np.int64]:
+        """int64 [frames]: base frames of the next moments."""
+        return np.array([self._next() for _moment in range(frames)], np.int64)
+
+    def _next(self) -> int:
+        while self._walked < int(self._drawn * self._ratio):
+            self._shown, self._walked = next(self._walk), self._walked + 1
+        self._drawn += 1
+        return self._shown

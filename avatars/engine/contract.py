@@ -67,6 +67,14 @@ class AvatarCard:
         return cls(**(data | {"reasons": tuple(data["reasons"])}))
 
 
+class Performer(Protocol):
+    """One double that speaks again and again without a jump between what it says: what a live room needs."""
+
+    def perform(self, speech: Speech, progress: Progress = unwatched) -> Iterator[av.VideoFrame]:
+        """The next frames: as many as cover the sound, as `Engine.perform` gives them, pts counting on."""
+        ...
+
+
 class Engine(Protocol):
     """From a consented clip to a model, from a model and speech to frames."""
 
@@ -94,4 +102,8 @@ class Engine(Protocol):
 
         The same model, speech and size give the same frames. Raises ModelDamaged, FramingImpossible.
         """
+        ...
+
+    def performer(self, model: Path, *, width: int, height: int, fps: int) -> Performer:
+        """A double to speak many times. Raises ModelDamaged, FramingImpossible."""
         ...

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from avatars.engine.bank import pick_mouths
-from avatars.engine.base import idle_path
+from avatars.engine.base import IdleWalk, Pace
 from avatars.engine.geometry import Reals, gap
 from avatars.engine.package import AvatarModel, BaseTrack
 from avatars.speech import Speech, mouth_track
@@ -55,25 +55,32 @@ def commanded_lips(speech: Speech, fps: int) -> tuple[Reals, Reals]:
     return opening, width
 
 
-def plan(model: AvatarModel, speech: Speech, fps: int, seed: int) -> list[Command]:
-    """What to draw at each frame of a speech: as many frames as cover its sound."""
-    opening, width = commanded_lips(speech, fps)
-    count = len(opening)
-    base = model.base
-    path = idle_path(len(base.points), math.ceil(count * base.fps / fps) + 1, _motion(base), seed)
-    shown = path[(np.arange(count) * base.fps / fps).astype(int)]
-    mouths = pick_mouths(model.bank, opening, width)
-    presence = np.maximum(_speaking(speech, fps, count), _own_opening(model)[shown])
-    return [
-        Command(
-            base=int(shown[now]),
-            mouths=_mixed(model, int(mouths[now]), int(mouths[max(0, now - 1)])),
-            opening=float(opening[now]),
-            width=float(width[now]),
-            presence=float(presence[now]),
-        )
-        for now in range(count)
-    ]
+class Choreography:
+    """Plans one speech after another; the idle motion goes on between them without a jump."""
+
+    def __init__(self, model: AvatarModel, fps: int, seed: int) -> None:
+        """Same model, rate and seed, same motion."""
+        self._model, self._fps = model, fps
+        self._own_opening = _own_opening(model)
+        self._pace = Pace(IdleWalk(len(model.base.points), _motion(model.base), seed), model.base.fps, fps)
+
+    def plan(self, speech: Speech) -> list[Command]:
+        """What to draw at each frame of a speech: as many frames as cover its sound."""
+        opening, width = commanded_lips(speech, self._fps)
+        count = len(opening)
+        shown = self._pace.take(count)
+        mouths = pick_mouths(self._model.bank, opening, width)
+        presence = np.maximum(_speaking(speech, self._fps, count), self._own_opening[shown])
+        return [
+            Command(
+                base=int(shown[now]),
+                mouths=_mixed(self._model, int(mouths[now]), int(mouths[max(0, now - 1)])),
+                opening=float(opening[now]),
+                width=float(width[now]),
+                presence=float(presence[now]),
+            )
+            for now in range(count)
+        ]
 
 
 def _mixed(model: AvatarModel, mouth: int, before: int) -> tuple[tuple[int, float], ...]:

@@ -17,12 +17,12 @@ from avatars.engine.bank import MouthBank, MouthCutter, choose_mouths
 from avatars.engine.base import BaseWindow, choose_window
 from avatars.engine.card import DRAFT, judge
 from avatars.engine.contract import AvatarCard, ConsentEvidence, Progress, unwatched
-from avatars.engine.drive import Command, plan
+from avatars.engine.drive import Choreography
 from avatars.engine.errors import ModalityRefused
 from avatars.engine.footage import Footage, stored_frames, survey
 from avatars.engine.framing import frame_for
 from avatars.engine.geometry import Complex, ShapeModel, learn_shape
-from avatars.engine.package import BaseTrack, load_model, save_model
+from avatars.engine.package import AvatarModel, BaseTrack, load_model, save_model
 from avatars.engine.reel import write_reel
 from avatars.engine.render import Renderer
 from avatars.media import frame_of, open_media, target_rate
@@ -89,19 +89,31 @@ class WarpEngine:
         progress: Progress = unwatched,
     ) -> Iterator[av.VideoFrame]:
         """See `contract.Engine.perform`. Memory does not grow with the length of the speech's picture."""
-        loaded = load_model(model)
-        frame = frame_for(loaded.base.boxes, (loaded.base.width, loaded.base.height), width, height)
-        renderer = Renderer(loaded.reel, loaded.base.points, loaded.base.stable, loaded.shape, loaded.bank, frame)
-        commands = plan(loaded, speech, fps, self.seed)
-        return _draw(renderer, commands, fps, progress)
+        return self.performer(model, width=width, height=height, fps=fps).perform(speech, progress)
+
+    def performer(self, model: Path, *, width: int, height: int, fps: int) -> WarpPerformer:
+        """See `contract.Engine.performer`."""
+        return WarpPerformer(load_model(model), width, height, fps, self.seed)
 
 
-def _draw(renderer: Renderer, commands: list[Command], fps: int, progress: Progress) -> Iterator[av.VideoFrame]:
-    for number, command in enumerate(commands):
-        frame = frame_of(renderer.draw(command))
-        frame.pts, frame.time_base = number, Fraction(1, fps)
-        progress(number / len(commands), "Performing")
-        yield frame
+class WarpPerformer:
+    """See `contract.Performer`."""
+
+    def __init__(self, model: AvatarModel, width: int, height: int, fps: int, seed: int) -> None:
+        base = model.base
+        frame = frame_for(base.boxes, (base.width, base.height), width, height)
+        self._renderer = Renderer(model.reel, base.points, base.stable, model.shape, model.bank, frame)
+        self._choreography = Choreography(model, fps, seed)
+        self._fps, self._count = fps, 0
+
+    def perform(self, speech: Speech, progress: Progress = unwatched) -> Iterator[av.VideoFrame]:
+        commands = self._choreography.plan(speech)
+        for number, command in enumerate(commands):
+            frame = frame_of(self._renderer.draw(command))
+            frame.pts, frame.time_base = self._count, Fraction(1, self._fps)
+            self._count += 1
+            progress(number / len(commands), "Performing")
+            yield frame
 
 
 def _rate_and_length(clip: Path) -> tuple[int, int]:

@@ -119,6 +119,10 @@ class LabelMeter:
         self._range = (0.0, 255.0) if full_range else (16.0, 235.0)
         self._searches = [LineSearch(spec, line) for line in spec.lines]
         self._found: list[LineTemplate] = []
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin the next segment of the same picture: measure anew, and look first where the label was."""
         self._time = _Timeline()
         self._retry_at_s, self._retry_after_s = -np.inf, FIRST_RETRY_S
         self._contrast: float | None = None

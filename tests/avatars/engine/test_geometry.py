@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avatars.engine.bank import MouthBank, pick_mouths
-from avatars.engine.base import idle_path
+from avatars.engine.base import IdleWalk, Pace
 from avatars.engine.drive import commanded_lips
 from avatars.engine.framing import frame_for
 from avatars.engine.geometry import INNER, LIPS, OUTER, POINTS, Similarity, gap, with_gap
@@ -51,10 +51,12 @@ def test_similarity_is_recovered(scale: float, angle: float, shift: float, seed:
 @given(st.integers(2, 80), st.integers(1, 400), st.integers(0, 99))
 def test_idle_motion_never_jumps(length: int, frames: int, seed: int) -> None:
     motion = np.abs(np.random.default_rng(seed).normal(size=length))
-    path = idle_path(length, frames, motion, seed)
+    path = Pace(IdleWalk(length, motion, seed), 25, 25).take(frames)
     assert path.min() >= 0 and path.max() < length
     assert np.abs(np.diff(path)).max(initial=0) <= 1
-    assert np.array_equal(path, idle_path(length, frames, motion, seed))
+    again = Pace(IdleWalk(length, motion, seed), 25, 25)
+    in_parts = np.concatenate([again.take(frames // 2), again.take(frames - frames // 2)])
+    assert np.array_equal(path, in_parts)
 
 
 @FEW
