@@ -20,6 +20,7 @@ from django.utils.translation import override
 from compliance import storage
 from compliance.consent.selectors import standing
 from compliance.errors import BadInput
+from compliance.inspection.live import LiveFindings, live_json
 from compliance.inspection.models import Inspection, InspectionState
 from compliance.inspection.verdict import Findings, decide
 from compliance.jobs.context import JobContext
@@ -30,6 +31,8 @@ from compliance.ledger.errors import NotInLog
 from compliance.ledger.events import Event
 from compliance.ledger.selectors import entry_for, proof
 from compliance.provenance.aigc import AigcReading
+from compliance.provenance.live.reading import LiveReading
+from compliance.provenance.live.selectors import read_live
 from compliance.provenance.report import ProvenanceReport
 from compliance.provenance.selectors import read_aigc, read_provenance
 from compliance.release.fingerprint import FrameHash, matched_share
@@ -105,6 +108,7 @@ class _Seen:
     sha256: str
     examined: Json
     credentials: ProvenanceReport
+    live: LiveReading
     aigc: AigcReading
 
 
@@ -117,10 +121,12 @@ def inspect_file(path: Path, progress: Progress = lambda fraction, step: None) -
         BadInput: the file cannot be examined; the text says why.
     """
     progress(0.05, _("Reading the content credentials"))
+    live = read_live(path)
     seen = _Seen(
         sha256=storage.sha256_file(path),
         examined=_examine(path, progress),
-        credentials=read_provenance(path),
+        credentials=read_provenance(path) if live.state == "absent" else live.credentials,
+        live=live,
         aigc=read_aigc(path),
     )
     release = _find_release(seen)
@@ -135,6 +141,7 @@ def inspect_file(path: Path, progress: Progress = lambda fraction, step: None) -
         "file": {"sha256": seen.sha256, "picture": seen.examined["picture"]},
         "watermark": seen.examined["marks"],
         "c2pa": seen.credentials.to_json(),
+        "live": live_json(live),
         "aigc": {"labels": [label.text for label in seen.aigc.labels], "problems": list(_faults(seen.aigc))},
         "same_picture": findings.same_picture,
         "checked_at": timezone.now().isoformat(),
@@ -190,6 +197,7 @@ def _findings(seen: _Seen, release: Release | None) -> Findings:
         released_marks=tuple(mark for mark in marks if release_by_mark(mark)),
         same_picture=_same_picture(seen, release),
         ledger_proven=release is not None and _ledger(release) is not None,
+        live=LiveFindings.of(seen.live),
     )
 
 

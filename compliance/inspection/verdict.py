@@ -6,12 +6,15 @@ logged; about everything else it says what it looked for and that it found nothi
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from compliance.inspection.live import LiveFindings
+from compliance.inspection.reasons import Reason, Strength
 
 # Of the usable seconds of a clip, so many must look like the registered release before the mark is believed.
 # A transplant matches none; a crop or a mirror matches none either, so a low share alone never accuses.
@@ -22,6 +25,7 @@ class VerdictCode(StrEnum):
     """What a file turned out to be."""
 
     RELEASED_HERE = "released_here"
+    LIVE_RECORDING = "live_recording"
     COPY_OF_RELEASE = "copy_of_release"
     MARK_NOT_RELEASED = "mark_not_released"
     TRANSPLANTED = "transplanted"
@@ -29,28 +33,6 @@ class VerdictCode(StrEnum):
     CREDENTIALS_OF_OTHERS = "credentials_of_others"
     DECLARED_AI = "declared_ai"
     NOTHING_FOUND = "nothing_found"
-
-
-class Strength(StrEnum):
-    """How much a reason carries."""
-
-    PROOF = "proof"
-    STRONG = "strong"
-    SUPPORTING = "supporting"
-    AGAINST = "against"
-    NONE = "none"
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One thing that was found or not found."""
-
-    code: str
-    strength: Strength
-    text: str
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -68,6 +50,7 @@ class Findings:
     released_marks: tuple[str, ...]
     same_picture: float | None
     ledger_proven: bool
+    live: LiveFindings | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +74,7 @@ class Verdict:
 
 VERDICT_TEXTS: dict[VerdictCode, Promise] = {
     VerdictCode.RELEASED_HERE: _("This is a file released by this service, unchanged."),
+    VerdictCode.LIVE_RECORDING: _("This is a recording of a signed live stream: its segments hold, each by itself."),
     VerdictCode.COPY_OF_RELEASE: _("This is a copy or a part of a video released by this service."),
     VerdictCode.MARK_NOT_RELEASED: _("This carries a mark of this service, but no such video was ever released."),
     VerdictCode.TRANSPLANTED: _("The mark in this picture belongs to another video: it was transplanted."),
@@ -109,8 +93,12 @@ def decide(found: Findings) -> Verdict:
 def _code(found: Findings) -> VerdictCode:
     if found.exact_copy and found.credentials == "trusted" and found.ledger_proven:
         return VerdictCode.RELEASED_HERE
+    if found.live and found.live.holds:
+        return VerdictCode.LIVE_RECORDING
     if found.released_marks:
         return _marked(found)
+    if found.live:
+        return VerdictCode.TAMPERED
     if found.registered_marks:
         return VerdictCode.MARK_NOT_RELEASED
     if found.credentials == "invalid":
@@ -144,6 +132,8 @@ def _mark_reasons(found: Findings) -> list[Reason]:
 
 
 def _watermark_reason(found: Findings) -> Reason:
+    if found.live and (of_stream := found.live.watermark_reason(found.marks, found.registered_marks)):
+        return of_stream
     if found.released_marks:
         text = str(_("The invisible watermark was read: %(marks)s.")) % {"marks": ", ".join(found.released_marks)}
         return Reason("watermark_of_release", Strength.PROOF, text)
@@ -188,6 +178,8 @@ _CREDENTIALS = {
 
 
 def _credential_reasons(found: Findings) -> list[Reason]:
+    if found.live:
+        return [found.live.reason()]
     code, strength, text = _CREDENTIALS[found.credentials]
     return [Reason(code, strength, str(text))]
 

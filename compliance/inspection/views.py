@@ -41,6 +41,7 @@ def result(request: HttpRequest, pk: UUID) -> HttpResponse:
         "inspection": inspection,
         "result": found,
         "verdict": found.get("verdict_zh" if chinese else "verdict"),
+        "chinese": chinese,
         "job": Job.objects.filter(subject_id=pk).first(),
     }
     template = "inspection/_result.html" if request.headers.get("HX-Request") else "inspection/result.html"

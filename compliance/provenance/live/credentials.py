@@ -67,7 +67,9 @@ def session_keys(store: bytes, label: str) -> tuple[PublishedKey, ...]:
         _check_listed(manifest, hashlib.sha256(store[slice(*found[0].body)]).digest())
         keys = read_assertion(manifest.content("c2pa.assertions", SESSION_KEYS_LABEL))
         certificate = _certificate(manifest)
-    except (ContainerInvalid, CborInvalid, CoseInvalid, ValueError) as error:
+    except ContainerInvalid as error:
+        raise LiveInvalid(LiveReason.SESSION_KEYS_DAMAGED, why=error.code) from error
+    except ValueError as error:  # CborInvalid and CoseInvalid among them
         raise LiveInvalid(LiveReason.SESSION_KEYS_DAMAGED, why=str(error)) from error
     for key in keys:
         key.check_binding(certificate)

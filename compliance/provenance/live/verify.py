@@ -84,7 +84,8 @@ class LiveVerifier:
         """Verify the next segment; raises LiveInvalid.
 
         Numbers rise by one. ``after_seek`` allows a jump forwards that the viewer has made. A gap is refused
-        once, at the segment after it, since that segment itself is whole.
+        once, at the segment after it, since that segment itself is whole: the refusal's details carry its
+        ``verdict``.
         """
         if self._init is None:
             raise LiveInvalid(LiveReason.INIT_ABSENT)
@@ -97,8 +98,9 @@ class LiveVerifier:
         parts = [(box.start, box.start, box.end) for box in boxes if not emsg.is_signature(data, box)]
         if emsg.content_hash(data, parts) != info.content_hash:
             raise LiveInvalid(LiveReason.CONTENT_CHANGED, sequence=info.sequence)
-        self._check_sequence(info.sequence, key, after_seek)
-        return SegmentVerdict(info.sequence, info.manifest_id, key.kid.hex(), info.signed_at)
+        verdict = SegmentVerdict(info.sequence, info.manifest_id, key.kid.hex(), info.signed_at)
+        self._check_sequence(verdict, key, after_seek)
+        return verdict
 
     def _key(self, signed: SignedInfo) -> PublishedKey:
         assert self._init is not None
@@ -121,7 +123,8 @@ class LiveVerifier:
         if self._max_age is not None and now - moment > self._max_age:
             raise LiveInvalid(LiveReason.NOT_LIVE, sequence=sequence, signed_at=moment)
 
-    def _check_sequence(self, sequence: int, key: PublishedKey, after_seek: bool) -> None:
+    def _check_sequence(self, verdict: SegmentVerdict, key: PublishedKey, after_seek: bool) -> None:
+        sequence = verdict.sequence
         if sequence < key.terms.minimum_sequence:
             raise LiveInvalid(LiveReason.SEQUENCE_TOO_LOW, sequence=sequence)
         last = self._last
@@ -129,7 +132,7 @@ class LiveVerifier:
             raise LiveInvalid(LiveReason.SEQUENCE_REPEATED, sequence=sequence, after=last)
         self._last = sequence
         if last is not None and sequence > last + 1 and not after_seek:
-            raise LiveInvalid(LiveReason.SEQUENCE_GAP, sequence=sequence, after=last)
+            raise LiveInvalid(LiveReason.SEQUENCE_GAP, sequence=sequence, after=last, verdict=verdict)
 
     def _read(self, data: bytes) -> ProvenanceReport:
         with tempfile.NamedTemporaryFile(prefix="live-init-", suffix=".mp4") as file:

@@ -33,5 +33,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{verdict['text']}  [{verdict['code']}]")
         for reason in verdict["reasons"]:
             self.stdout.write(f"  {reason['strength']:<10} {reason['text']}  [{reason['code']}]")
+        for part in found["live"]["ranges"] if found["live"] else ():
+            self.stdout.write(f"  segments {part['first']}-{part['last']} {part['state']} {part['text']}".rstrip())
         if found["trace"]:
             self.stdout.write(f"  leads to release {found['trace']['release']}, grant {found['trace']['grant']}")
