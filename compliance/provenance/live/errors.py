@@ -86,6 +86,15 @@ REASON_TEXTS: dict[LiveReason, Promise] = {
 }
 
 
+_BROWSER_TEXT = _("This browser cannot check the stream. Use an up-to-date one, and open the page over HTTPS.")
+
+
+def viewer_texts() -> dict[str, str]:
+    """A sentence per reason in the active language, for the verifier in the viewer's page."""
+    texts = {reason.value: str(text) for reason, text in REASON_TEXTS.items()}
+    return {**texts, "browser_cannot_verify": str(_BROWSER_TEXT)}
+
+
 class LiveInvalid(VerificationFailed):
     """Live video was checked and does not hold. ``code`` is the standard's, ``reason`` says which check failed."""
 
