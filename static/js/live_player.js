@@ -16,6 +16,7 @@ const AHEAD_S = 20 // a paused player does not load on and on
 const KEEP_S = 10 // played media that stays for a short step back
 const TICK_MS = 250
 const LONGEST_PAUSE_MS = 5000
+const FETCH_MS = 10000
 const REFUSALS = new Set(['init_unverified', 'segment_unverified', 'init_unreadable', 'segment_unreadable'])
 
 /** Read a media playlist: { target, ended, entries: [{ sequence, url, duration, map, period, date }] }. */
@@ -330,7 +331,9 @@ export class LivePlayer extends EventTarget {
   /** Bytes of a resource; null when it cannot be had now. */
   async #fetch (address, signal) {
     try {
-      const answer = await fetch(address, { signal, cache: address === this.#address ? 'no-store' : 'default' })
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(FETCH_MS)])
+      const cache = address === this.#address ? 'no-store' : 'default'
+      const answer = await fetch(address, { signal: limit, cache })
       return answer.ok ? new Uint8Array(await answer.arrayBuffer()) : null
     } catch {
       return null

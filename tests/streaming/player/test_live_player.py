@@ -105,7 +105,7 @@ def test_forged_init_keeps_everything_after_it_off_the_screen(room: Room, play: 
     assert page.evaluate("document.querySelector('video').buffered.length") == 0
 
 
-def test_slate_after_a_discontinuity_of_another_size_then_the_host_again(room: Room, play: Callable[[], Page]) -> None:
+def test_slate_of_another_size_then_nobody_on_air_then_the_host_again(room: Room, play: Callable[[], Page]) -> None:
     host = session(SMALL, 60)
     room.on_air("a", host)
     page = play()
@@ -114,10 +114,11 @@ def test_slate_after_a_discontinuity_of_another_size_then_the_host_again(room: R
     room.begin("b", slate.packager, slate=True)
     room.publish(slate.of("low"))
     until(page, "player.state === 'slate'")
+    until(page, "player.state === 'stalled'")
     back = session(SMALL, 50, first_sequence=5, start_ns=START_NS + 11 * 10**9)
     room.on_air("c", back)
     room.publisher.end(["low"])
     until(page, "player.state === 'ended'")
-    assert states(page) == ["loading", "playing", "slate", "playing", "ended"]
+    assert states(page) == ["loading", "playing", "slate", "stalled", "playing", "ended"]
     duration = page.evaluate("document.querySelector('video').currentTime")
     assert abs(duration - 6.4) < 0.1, "no gap and no overlap where sessions join"
