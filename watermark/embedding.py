@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import av
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from watermark.errors import BadMedia
-from watermark.frames import eight_bit_copy, luma_view, readable_size, upright_turns
-from watermark.lattice import REFERENCE_SHORT_SIDE, TILE_AT_REFERENCE, frequencies
-from watermark.mask import strength_map
+from watermark.frames import MAX_SIDE, MIN_SIDE, eight_bit_copy, luma_view, readable_size, upright_turns
+from watermark.lattice import REFERENCE_SHORT_SIDE, TILE_AT_REFERENCE, amplitudes, block_share, frequencies
+from watermark.mask import SIMILARITY_BLOCK, SIMILARITY_ROWS, strength_map, uniform_strength
 from watermark.pattern import MarkPattern
 
 FADE_S = 0.48
@@ -24,6 +27,18 @@ flash.
 
 _MASK_ROWS = 180
 _GRID = 8  # mask pixels per point of the strength map
+_PLANE_ONE, _STRENGTH_ONE = 32, 64  # fixed point; their product with 2.4 grey steps at 6 sigma fits 16 bits
+_PLANE_MAX = 6 * _PLANE_ONE
+_WEIGHT_BITS = 6
+_WEIGHT_ONE = 1 << _WEIGHT_BITS
+_SHIFT = (_PLANE_ONE * _STRENGTH_ONE).bit_length() - 1
+
+
+class _Plane(NamedTuple):
+    """The tile of one slot over a frame: int16[rows, width] in 1/32, and its mean square in each mask block."""
+
+    pattern: Tensor
+    power: Tensor
 
 
 class Embedder:
@@ -31,7 +46,8 @@ class Embedder:
 
     pattern: the mark; width, height: of the stored frame in pixels, 64 .. 8192; quarter_turns: how often the
     stored frame must be turned counter-clockwise by 90 degrees to stand upright (from the rotation metadata);
-    the tile stands upright on the screen. Raises `BadMedia` for another size. CPU or CUDA by `device`.
+    the tile stands upright on the screen. mask: follow the texture of each frame; without it every pixel is
+    marked alike, at a third of the cost. Raises `BadMedia` for another size. CPU or CUDA by `device`.
     """
 
     def __init__(
@@ -41,19 +57,22 @@ class Embedder:
         height: int,
         *,
         quarter_turns: int = 0,
+        mask: bool = True,
         device: torch.device | str = "cpu",
     ) -> None:
         if not readable_size(width, height):
             raise BadMedia(
-                "frame_size", f"Frames of {width}x{height} cannot be marked; sides go from 64 to 8192 pixels."
+                "frame_size",
+                f"Frames of {width}x{height} cannot be marked; sides go from {MIN_SIDE} to {MAX_SIDE} pixels.",
             )
         self.width, self.height = width, height
         self._pattern = pattern
         self._turns = quarter_turns % 4
         self._device = torch.device(device)
         self._step = max(1, round(min(width, height) / _MASK_ROWS))
-        self._spacing = self._step * _GRID
-        self._planes: dict[int, Tensor] = {}
+        self._share = _share_in_squares(min(width, height))
+        self._even = None if mask else round(uniform_strength(self._share) * _STRENGTH_ONE)
+        self._planes: dict[int, _Plane] = {}
 
     def embed(self, luma: npt.NDArray[np.uint8], t_s: float) -> None:
         """Adds the mark to uint8[height, width] luma in place; `t_s` is the frame's time in seconds, any
@@ -61,63 +80,107 @@ class Embedder:
         """
         if luma.shape != (self.height, self.width):
             raise BadMedia("frame_size", "The frame changed its size; make an embedder for the new size.")
-        plane = torch.from_numpy(luma).to(self._device)
-        marked = self.embed_tensor(plane, t_s)
-        luma[:] = marked.cpu().numpy()
+        marked = self.embed_tensor(torch.from_numpy(luma[None]).to(self._device), [t_s])
+        luma[:] = marked[0].cpu().numpy()
 
-    def embed_tensor(self, luma: Tensor, t_s: float) -> Tensor:
-        """The marked copy of uint8[height, width] luma on the embedder's device."""
-        change = self._strength(luma).mul_(self._plane_at(t_s))
-        # Adding a half before truncation rounds; float32 holds every value exactly enough.
-        return change.add_(luma.float()).add_(0.5).clamp_(0, 255).to(torch.uint8)
+    def embed_tensor(self, luma: Tensor, times: Sequence[float]) -> Tensor:
+        """The marked copy of uint8[n, height, width] luma on the embedder's device; `times` in seconds, one a frame.
 
-    def _strength(self, luma: Tensor) -> Tensor:
-        """float[height, width]: the strength map between its points, linear in both directions."""
-        coarse = strength_map(luma[:: self._step, :: self._step].float())
-        padded = torch.cat([coarse[:1], coarse, coarse[-1:]])
-        padded = torch.cat([padded[:, :1], padded, padded[:, -1:]], dim=1)
-        # Columns first: they are stretched while there are few rows, so only one pass touches every pixel.
-        wide = self._stretch(padded.T.contiguous(), self.width).T.contiguous()
-        return self._stretch(wide, self.height)
+        Frames that share a place of the tile are marked in one go.
+        """
+        marked = torch.empty_like(luma)
+        start = 0
+        for (slot, weight), group in itertools.groupby(self._place(t) for t in times):
+            end = start + len(list(group))
+            change = self._change(luma[start:end], self._blend(slot, weight))
+            # 16 bits hold every sum; clamping instead of wrapping keeps black black.
+            marked[start:end] = torch.add(change, luma[start:end]).clamp_(0, 255)
+            start = end
+        return marked
 
-    def _stretch(self, points: Tensor, length: int) -> Tensor:
-        """Linear interpolation along the first axis of points of which the first lies half a spacing out."""
-        ramp = torch.arange(self._spacing, device=points.device, dtype=torch.float32) / self._spacing
-        low, step = points[:-1], points[1:] - points[:-1]
-        fine = torch.addcmul(low[:, None, :], step[:, None, :], ramp[None, :, None])
-        start = self._spacing // 2
-        return fine.reshape(-1, points.shape[1])[start : start + length]
+    def _change(self, luma: Tensor, plane: _Plane) -> Tensor:
+        """int16[height, width], or one such plane for each of the frames: whole grey steps to be added."""
+        if self._even is not None:
+            change = plane.pattern * self._even
+        else:
+            strength = self._strength(luma, plane.power)
+            lines = plane.pattern.reshape(-1, self._step, self.width)
+            change = (lines * strength[:, :, None, :]).reshape(len(luma), -1, self.width)
+        # Adding a half before the shift rounds to nearest.
+        rounded = change.add_(1 << (_SHIFT - 1)).bitwise_right_shift_(_SHIFT)
+        return rounded[..., : self.height, :]
 
-    def _plane_at(self, t_s: float) -> Tensor:
+    def _strength(self, luma: Tensor, power: Tensor) -> Tensor:
+        """int16[n, rows, width] in 1/64: the strength map between its points, one row for `step` rows of pixels."""
+        coarse = strength_map(luma[:, :: self._step, :: self._step].float(), power, self._share)
+        padded = F.pad(coarse[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
+        # Columns first, while there are few rows; the last axis stays contiguous where most of the work is.
+        wide = _stretched(padded.transpose(1, 2).contiguous(), self._step * _GRID, self.width)
+        rows = -(-self.height // self._step)
+        tall = _stretched(wide.transpose(1, 2).contiguous(), _GRID, rows)
+        return tall.mul_(_STRENGTH_ONE).round_().to(torch.int16)
+
+    def _place(self, t_s: float) -> tuple[int, int]:
+        """The slot that is left at a time, and its weight in 1/64: below 64 while it gives way to the next."""
         slot_s = self._pattern.slot_s
         slot = math.floor(t_s / slot_s)
         left = (slot + 1) * slot_s - t_s
-        fade = min(FADE_S, slot_s / 2)
-        if left >= fade:
-            return self._plane(slot)
-        return torch.lerp(self._plane(slot + 1), self._plane(slot), left / fade)
+        return slot, min(_WEIGHT_ONE, math.ceil(_WEIGHT_ONE * left / min(FADE_S, slot_s / 2)))
 
-    def _plane(self, slot: int) -> Tensor:
-        """float[height, width] of RMS 1: the tile of a slot over the frame; the last two are kept."""
+    def _blend(self, slot: int, weight: int) -> _Plane:
+        plane = self._plane(slot)
+        if weight == _WEIGHT_ONE:
+            return plane
+        after, rest = self._plane(slot + 1), _WEIGHT_ONE - weight
+        pattern = (plane.pattern * weight).add_(after.pattern * rest)
+        # The square of a mean is at most the mean of the squares, so the budgets hold.
+        power = (plane.power * weight + after.power * rest) / _WEIGHT_ONE
+        return _Plane(pattern.bitwise_right_shift_(_WEIGHT_BITS), power)
+
+    def _plane(self, slot: int) -> _Plane:
+        """The tile of a slot over the frame; the last two are kept."""
         index = slot % len(self._pattern.hops)
         if index not in self._planes:
             if len(self._planes) > 1:
                 self._planes.pop(next(iter(self._planes)))
             upright = (self.height, self.width) if self._turns % 2 == 0 else (self.width, self.height)
-            plane = tile_plane(self._pattern, index, *upright)
-            self._planes[index] = torch.rot90(plane, -self._turns).contiguous().to(self._device)
+            plane = torch.rot90(tile_plane(self._pattern, index, *upright), -self._turns).to(self._device)
+            square = plane.square()[None, None]
+            power = F.avg_pool2d(square, self._step * _GRID, ceil_mode=True, count_include_pad=False)[0, 0]
+            fixed = (plane * _PLANE_ONE).round_().clamp_(-_PLANE_MAX, _PLANE_MAX).to(torch.int16)
+            self._planes[index] = _Plane(F.pad(fixed, (0, 0, 0, -self.height % self._step)), power)
         return self._planes[index]
+
+
+def _stretched(points: Tensor, spacing: int, length: int) -> Tensor:
+    """float[n, length, m]: linear interpolation of float[n, k, m] along k; the first point lies half a spacing out."""
+    ramp = torch.arange(spacing, device=points.device, dtype=torch.float32)[None, None, :, None] / spacing
+    low, step = points[:, :-1, None], (points[:, 1:] - points[:, :-1])[:, :, None]
+    fine = torch.addcmul(low, step, ramp).reshape(len(points), -1, points.shape[2])
+    return fine[:, spacing // 2 :][:, :length]
+
+
+def _share_in_squares(short_side: int) -> float:
+    """The share of the mark's energy that the measure of structural similarity sees."""
+    rows = max(short_side, SIMILARITY_ROWS)
+    return block_share(_tile_side(rows, rows), SIMILARITY_BLOCK)
+
+
+def _tile_side(height: int, width: int) -> float:
+    """Side of the tile in pixels."""
+    return TILE_AT_REFERENCE * min(height, width) / REFERENCE_SHORT_SIDE
 
 
 def tile_plane(pattern: MarkPattern, slot: int, height: int, width: int) -> Tensor:
     """float32[height, width] of RMS about 1: the sum of all carriers as they stand in a slot."""
-    tile = TILE_AT_REFERENCE * min(height, width) / REFERENCE_SHORT_SIDE
+    tile = _tile_side(height, width)
     lattice = frequencies()
     x_shift, y_shift = pattern.hops[slot].astype(np.float64) / 64
     turns = pattern.phases / 65536 + lattice[:, 0] * x_shift + lattice[:, 1] * y_shift
+    strength = amplitudes() * math.sqrt(2 / len(lattice))
     reach = int(np.abs(lattice).max())
     spectrum = np.zeros((reach + 1, 2 * reach + 1), dtype=np.complex64)
-    spectrum[lattice[:, 1], lattice[:, 0] + reach] = np.exp(2j * np.pi * turns) * math.sqrt(2 / len(lattice))
+    spectrum[lattice[:, 1], lattice[:, 0] + reach] = strength * np.exp(2j * np.pi * turns)
     x = np.outer(np.arange(-reach, reach + 1), (np.arange(width) + 0.5) / tile)
     y = np.outer((np.arange(height) + 0.5) / tile, np.arange(reach + 1))
     across = spectrum @ np.exp(2j * np.pi * x).astype(np.complex64)

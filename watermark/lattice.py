@@ -39,6 +39,28 @@ def frequencies() -> npt.NDArray[np.int64]:
     return np.stack([u[inside], v[inside]], axis=1)
 
 
+@functools.cache
+def amplitudes() -> npt.NDArray[np.float64]:
+    """float64[K]: how strong each carrier is, of RMS 1: in inverse proportion to its frequency.
+
+    Every octave then holds the same energy, as in natural pictures; a mark with the spectrum of its host is the hardest
+    to tell from it (power-spectrum condition, Su and Girod 1999). Slow waves also cost less structural similarity and
+    outlive the quantisers on plain walls.
+    """
+    falling = 1 / np.hypot(*frequencies().T)
+    strength: npt.NDArray[np.float64] = falling / np.sqrt(np.mean(falling**2))
+    return strength
+
+
+def block_share(tile: float, block: int) -> float:
+    """How much of the mark's energy lies within squares of `block` pixels when a tile has `tile` pixels; 0 .. 1.
+
+    The rest moves the mean of a whole square.
+    """
+    means = np.sinc(frequencies() * (block / tile))
+    return float(np.mean(amplitudes() ** 2 * (1 - np.prod(means, axis=1) ** 2)))
+
+
 def carrier_count() -> int:
     """K: how many frequencies carry; `CODE_BITS` of them a code bit each, the others the synchronisation."""
     return len(frequencies())

@@ -2,47 +2,73 @@
 
 Two effects are used: texture hides noise (contrast masking), and a change of luma is seen most in flat and in
 dark areas. Strength follows the texture of the *quietest* neighbourhood, so that the wall beside a sharp edge
-stays calm.
+stays calm. Two budgets of the whole frame, structural similarity and squared error, then set the level.
 """
 
 from __future__ import annotations
 
+import math
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from watermark.neighbourhood import mean_of_nine
 
-STRENGTH_FLAT = 0.75
-"""RMS change of luma in 8-bit steps where the picture is flat: a faint grain, PSNR 50 dB."""
+STRENGTH_FLAT = 0.8
+"""RMS change of luma in 8-bit steps where the picture is flat, at most."""
 
-STRENGTH_MAX = 2.4
-"""RMS change in the busiest texture."""
+GAIN_MAX = 3.0
+"""How much more the busiest texture bears."""
 
-STRENGTH_FRAME = 1.2
-"""RMS change over a whole frame, at most: with rounding a luma PSNR of 46.3 dB, however busy the picture."""
+STRENGTH_FRAME = 0.965
+"""RMS change over a whole frame, at most: with rounding a luma PSNR of 48.07 dB, however busy the picture."""
 
-_STRENGTH_PER_TEXTURE = 0.3
+SIMILARITY_LOSS = 0.0035
+"""What a frame may lose of its structural similarity (Wang et al. 2004) of 1, as far as the mask foresees it."""
+
+SIMILARITY_BLOCK, SIMILARITY_ROWS = 8, 720
+"""Side in pixels of the squares over which structural similarity is measured, and the short side of the picture from
+which on it is held. Smaller pictures are enlarged before they are seen; for them the square shrinks in proportion."""
+
+_SIMILARITY_FLOOR = (0.03 * 255) ** 2  # the constant C2 of that measure
+_ROUNDING = 1 / 12  # variance added by whole grey steps
 _DARK, _DARK_STRENGTH = 48.0, 0.75
 _BLOCK = 8
 
 
-def strength_map(luma: Tensor) -> Tensor:
+def strength_map(luma: Tensor, power: Tensor, share: float) -> Tensor:
     """RMS change allowed around each of a coarse grid of points.
 
-    luma: float[H, W] on 0..255, about 180 rows for a landscape frame (a quarter of 720p); result float[h, w]
-    with one value per 8x8 block, h = ceil(H / 8), at most `STRENGTH_MAX`, of RMS at most `STRENGTH_FRAME`.
+    luma: float[n, H, W] on 0..255, about 180 rows for a landscape frame (a quarter of 720p); power: float[h, w], mean
+    square of the pattern in each 8x8 block, h = ceil(H / 8); share: of the pattern's energy within the squares
+    of `SIMILARITY_BLOCK`. Result float[n, h, w], at most `STRENGTH_FLAT` times `GAIN_MAX`.
     """
-    rows, columns = luma.shape
+    rows, columns = luma.shape[1:]
     beyond = (1, 1 + -columns % _BLOCK, 1, 1 + -rows % _BLOCK)
-    padded = F.pad(luma[None, None], beyond, mode="replicate")
+    padded = F.pad(luma[:, None], beyond, mode="replicate")
     middle = padded[:, :, 1:-1, 1:-1]
     mean = F.avg_pool2d(middle, _BLOCK)
     # Texture is what a neighbourhood of three pixels does not explain: the shading of a cheek is none.
     detail = middle - mean_of_nine(padded)
-    texture = F.avg_pool2d(detail * detail, _BLOCK).sqrt_()
+    texture = F.avg_pool2d(detail * detail, _BLOCK)
+    # A mark of variance g**2 costs g**2 / (2 texture + floor) of structural similarity; the gain keeps that constant.
+    harm = (2 * texture + _SIMILARITY_FLOOR).reciprocal_()
     quietest = -F.max_pool2d(-texture, 3, stride=1, padding=1)
-    strength = (STRENGTH_FLAT + _STRENGTH_PER_TEXTURE * quietest).clamp_(max=STRENGTH_MAX)
-    strength *= _DARK_STRENGTH + (1 - _DARK_STRENGTH) * (mean / _DARK).clamp_(max=1)
-    smooth = mean_of_nine(F.pad(strength, (1, 1, 1, 1), mode="replicate"))[0, 0]
-    rms = smooth.square().mean().sqrt()
-    return smooth * (STRENGTH_FRAME / rms).clamp(max=1.0)
+    gain = (1 + quietest * (2 / _SIMILARITY_FLOOR)).sqrt_().clamp_(max=GAIN_MAX)
+    gain *= _DARK_STRENGTH + (1 - _DARK_STRENGTH) * (mean / _DARK).clamp_(max=1)
+    gain = mean_of_nine(F.pad(gain, (1, 1, 1, 1), mode="replicate"))
+    error = gain.square() * power
+    room = SIMILARITY_LOSS - _ROUNDING * _frame_mean(harm)
+    level = torch.minimum(room / (share * _frame_mean(error * harm)), STRENGTH_FRAME**2 / _frame_mean(error))
+    return (gain * level.clamp_(max=STRENGTH_FLAT**2).sqrt_())[:, 0]
+
+
+def uniform_strength(share: float) -> float:
+    """RMS change that any picture may bear all over: what a flat one would get from `strength_map`."""
+    room = (SIMILARITY_LOSS * _SIMILARITY_FLOOR - _ROUNDING) / share
+    return math.sqrt(min(room, STRENGTH_FLAT**2))
+
+
+def _frame_mean(blocks: Tensor) -> Tensor:
+    return blocks.mean(dim=(2, 3), keepdim=True)

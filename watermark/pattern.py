@@ -17,7 +17,7 @@ from watermark.lattice import SHIFT_GRID, carrier_count
 from watermark.payload import Payload
 
 _MAGIC = b"AVWM"
-_VERSION = 1
+_VERSION = 2  # stands also for the strength of each carrier
 _HEADER = struct.Struct(">4sBBQHHH")
 _DIGEST_BYTES = 8
 _PHASE_STEPS = 1 << 16
@@ -82,4 +82,4 @@ def make_pattern(key: Key, mark: int) -> MarkPattern:
     carriers = Carriers(key)
     turns = carriers.phases(Payload(key), mark) / (2 * np.pi)
     phases = (np.rint(turns * _PHASE_STEPS).astype(np.int64) % _PHASE_STEPS).astype(np.uint16)
-    return MarkPattern(key.id, mark, phases, carriers.hops.copy(), SLOT_S)
+    return MarkPattern(key.id, mark, phases, carriers.hops_of(mark), SLOT_S)

@@ -62,7 +62,7 @@ def verify_mark(
     slices: list[_Slice] = []
     for window in windows(frames, device=device, tile_at_reference=TILE_AT_REFERENCE):
         lines = whiten(*carrier_lines(window.residual, window.tile, Geometry()))
-        amplitudes = carriers.unmoved(lines, (window.from_s + window.to_s) / 2)
+        amplitudes = carriers.unmoved(lines, (window.from_s + window.to_s) / 2, expected_mark)
         part = _Slice(window.from_s, window.to_s, (amplitudes,))
         if slices and slices[-1].length_s < slice_s - _ROUNDING_S:
             slices[-1] = slices[-1].followed_by(part)

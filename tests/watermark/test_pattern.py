@@ -53,7 +53,7 @@ def test_any_other_bytes_are_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("offset", "value", "code"),
     [
-        (4, b"\x02", "pattern_version"),
+        (4, b"\x01", "pattern_version"),
         (5, b"\x00", "bad_pattern_size"),
         (14, b"\x00\x01", "bad_pattern_fields"),
         (16, b"\xff\xff", "bad_pattern_fields"),
