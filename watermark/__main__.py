@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from watermark.detection import best_mark
+from watermark.containers import IMAGE_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
 from watermark.errors import WatermarkError
 from watermark.keys import generate_key, load_key
-from watermark.media import detect_file, embed_file
+from watermark.media import TRACKS, embed_file, read_file
 from watermark.pattern import make_pattern
 from watermark.payload import parse_mark
+from watermark.sound import make_sound_pattern
+from watermark.sources import Kind, kind_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; prints JSON with `--json`, else a line for a person."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _end)
     try:
         result, line = options.run(options)
     except WatermarkError as error:
@@ -32,49 +37,118 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _end(number: int, frame: FrameType | None) -> None:
+    """Leaves through every `finally`, so that no unfinished file stays behind."""
+    raise SystemExit(128 + number)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m watermark", description="A keyed invisible mark in video.")
+    parser = argparse.ArgumentParser(
+        prog="python -m watermark", description="A keyed invisible mark in video, stills and sound."
+    )
     commands = parser.add_subparsers(required=True)
-    embed = commands.add_parser("embed", help="write a marked copy of a video file")
+    embed = commands.add_parser("embed", help="write a marked copy of a file")
     embed.add_argument("source", metavar="IN", type=Path)
-    embed.add_argument("target", metavar="OUT", type=Path, help="ends in .mp4, .m4v, .mov or .mkv")
+    suffixes = " ".join((*VIDEO_SUFFIXES, *IMAGE_SUFFIXES, *SOUND_SUFFIXES))
+    embed.add_argument("target", metavar="OUT", type=Path, help=f"its ending decides on the format: {suffixes}")
     embed.add_argument("--mark", required=True, metavar="HEX", help="64-bit mark, 1 to 16 hexadecimal digits")
     embed.add_argument("--lossless", action="store_true", help="encode without loss, for measuring")
+    embed.add_argument("--no-read-back", action="store_true", help="do not read the mark from what was written")
     embed.set_defaults(run=_embed)
-    detect = commands.add_parser("detect", help="tell which marks a video file shows, and when")
+    detect = commands.add_parser("detect", help="tell which marks a file shows, and when")
     detect.add_argument("source", metavar="IN", type=Path)
+    detect.add_argument("--no-search", action="store_true", help="only as it was released, or scaled; much faster")
     detect.set_defaults(run=_detect)
     keygen = commands.add_parser("generate-key", help="make a new key file")
     keygen.set_defaults(run=_generate_key)
+    for command in (embed, detect):
+        command.add_argument("--tracks", type=_tracks, default=TRACKS, metavar="LIST", help="picture,sound (default)")
+        command.add_argument("--device", default="cpu", help="a device of torch, default cpu")
+        command.add_argument("--progress", action="store_true", help="report on standard error, not in terminals only")
     for command in (embed, detect, keygen):
         command.add_argument("--key-file", required=True, metavar="K", type=Path)
         command.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 
+def _tracks(text: str) -> tuple[str, ...]:
+    named = tuple(dict.fromkeys(text.split(",")))
+    if not set(named) <= set(TRACKS):
+        raise argparse.ArgumentTypeError(f"choose of {','.join(TRACKS)}")
+    return named
+
+
 def _embed(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     key = load_key(options.key_file)
     mark = parse_mark(options.mark)
-    report = embed_file(options.source, options.target, make_pattern(key, mark), lossless=options.lossless)
+    tracks = _tracks_in(options.source, options.tracks)
+    report = embed_file(
+        options.source,
+        options.target,
+        make_pattern(key, mark) if "picture" in tracks else None,
+        sound=make_sound_pattern(key, mark) if "sound" in tracks else None,
+        lossless=options.lossless,
+        device=options.device,
+        progress=_progress(options, "marking"),
+        read_back=None if options.no_read_back else key,
+    )
     result = {"mark": f"{mark:016x}", "key_id": key.id, "out": str(options.target), **asdict(report)}
-    return result, f"{options.target}: {report.frames} frames carry the mark {mark:016x}"
+    lines = [f"{options.target}: {' and '.join(report.marked)} carry the mark {mark:016x}", *report.notes]
+    return result, "\n".join(lines)
+
+
+def _tracks_in(source: Path, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Those of the wanted tracks that such a file can have."""
+    possible = {Kind.VIDEO: TRACKS, Kind.IMAGE: ("picture",), Kind.SOUND: ("sound",)}[kind_of(source)]
+    return tuple(track for track in wanted if track in possible) or tuple(wanted)
 
 
 def _detect(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     key = load_key(options.key_file)
-    detections = detect_file(options.source, key)
+    reading = read_file(
+        options.source,
+        key,
+        tracks=options.tracks,
+        search=not options.no_search,
+        device=options.device,
+        progress=_progress(options, "reading"),
+    )
     result = {
         "key_id": key.id,
-        "best": best_mark(detections),
-        "detections": [asdict(detection) for detection in detections],
+        "kind": reading.kind,
+        "best": reading.best,
+        "picture": [asdict(found) for found in reading.picture],
+        "sound": [asdict(found) for found in reading.sound],
+        "detections": [asdict(found) for found in reading.all],
+        "seconds": [asdict(second) for second in reading.per_second()],
     }
-    lines = [f"{d.mark}  {d.from_s:.2f} s to {d.to_s:.2f} s  p <= {d.p_false:.1e}" for d in detections]
+    lines = [
+        f"{d.mark}  {d.track:7s}  {d.from_s:.2f} s to {d.to_s:.2f} s  p <= {d.p_false:.1e}"
+        for d in reading.all
+    ]
     return result, "\n".join(lines) or "no mark of this key was found"
 
 
 def _generate_key(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     key = generate_key(options.key_file)
     return {"key_id": key.id, "key_file": str(options.key_file)}, f"{options.key_file}: key {key.id}"
+
+
+def _progress(options: argparse.Namespace, word: str) -> Callable[[float], None] | None:
+    """One line that is written over in a terminal; with `--progress` elsewhere one line for each per cent."""
+    terminal = sys.stderr.isatty()
+    if not (terminal or options.progress):
+        return None
+    shown = -1
+
+    def show(share: float) -> None:
+        nonlocal shown
+        if int(100 * share) > shown:
+            shown = int(100 * share)
+            ends = ("\r", "" if shown < 100 else "\n") if terminal else ("", "\n")
+            print(f"{ends[0]}{word} {shown:3d} %", end=ends[1], file=sys.stderr, flush=True)
+
+    return show
 
 
 if __name__ == "__main__":

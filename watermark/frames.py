@@ -22,13 +22,28 @@ def readable_size(width: int, height: int) -> bool:
 
 def plane_view(plane: av.video.plane.VideoPlane) -> Plane:
     """A writable uint8[height, width] view of an 8-bit plane, without the padding at the line ends."""
-    lines: Plane = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
-    return lines[: plane.height, : plane.width]
+    return _lines(plane)[:, : plane.width]
 
 
 def luma_view(frame: av.VideoFrame) -> Plane:
     """A writable uint8[height, width] view of the first plane of a planar or grey 8-bit frame."""
     return plane_view(frame.planes[0])
+
+
+def deep_luma_view(frame: av.VideoFrame) -> npt.NDArray[np.uint16]:
+    """A writable uint16[height, width] view of the first plane of a planar or grey frame of 9 to 16 bits."""
+    plane = frame.planes[0]
+    return _lines(plane).view("<u2")[:, : plane.width]
+
+
+def depth(format_: av.VideoFormat) -> int:
+    """Bits of the deepest component."""
+    return max(component.bits for component in format_.components)
+
+
+def has_alpha(format_: av.VideoFormat) -> bool:
+    """Whether the format holds transparency beside the picture."""
+    return any(component.is_alpha for component in format_.components)
 
 
 def upright_turns(frame: av.VideoFrame) -> int:
@@ -42,18 +57,49 @@ def eight_bit_copy(frame: av.VideoFrame) -> av.VideoFrame:
     A decoder keeps its reference pictures in the buffers it hands out; writing into them would spoil later
     frames.
     """
-    if frame.format.name in _LUMA_FIRST:
-        copy = av.VideoFrame(frame.width, frame.height, frame.format.name)
+    return copy_as(frame, frame.format.name if frame.format.name in _LUMA_FIRST else "yuv420p")
+
+
+def copy_as(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
+    """A copy in `pixel_format` (planar YUV) whose planes nobody else holds, with the times and colour tags of `frame`.
+
+    Where only the depth or the chroma changes, levels stay what they are: limited stays limited, full stays full.
+    RGB becomes limited BT.709 and is tagged so.
+    """
+    if _layout(frame.format.name) == _layout(pixel_format):
+        copy = av.VideoFrame(frame.width, frame.height, pixel_format)
         for source, target in zip(frame.planes, copy.planes, strict=True):
-            plane_view(target)[:] = plane_view(source)
+            lines = _lines(source)
+            _lines(target)[:, : min(lines.shape[1], target.line_size)] = lines[:, : target.line_size]
+    elif frame.format.is_rgb or frame.format.has_palette:
+        copy = frame.reformat(format=pixel_format, dst_colorspace="ITU709", dst_color_range="MPEG")
+        copy.make_writable()
     else:
         # Naming the range on both sides keeps the scaler from squeezing full-range luma.
         levels = frame.color_range or None
-        copy = frame.reformat(format="yuv420p", src_color_range=levels, dst_color_range=levels)
+        copy = frame.reformat(format=pixel_format, src_color_range=levels, dst_color_range=levels)
         copy.make_writable()
+    _tag(copy, frame)
+    return copy
+
+
+def _tag(copy: av.VideoFrame, frame: av.VideoFrame) -> None:
     copy.pts = frame.pts
     if frame.time_base:
         copy.time_base = frame.time_base
-    copy.color_range, copy.colorspace = frame.color_range, frame.colorspace
+    if frame.format.is_rgb or frame.format.has_palette:
+        copy.color_range, copy.colorspace = 1, 1  # limited, BT.709: what the conversion made of it
+    else:
+        copy.color_range, copy.colorspace = frame.color_range, frame.colorspace
     copy.color_primaries, copy.color_trc = frame.color_primaries, frame.color_trc
-    return copy
+
+
+def _layout(pixel_format: str) -> str:
+    """Formats of one layout differ in a tag only: `yuvj420p` is `yuv420p` of full range."""
+    return pixel_format.replace("yuvj", "yuv")
+
+
+def _lines(plane: av.video.plane.VideoPlane) -> Plane:
+    """uint8[height, line_size]: all bytes of a plane, the padding of its lines included."""
+    lines: Plane = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
+    return lines[: plane.height]

@@ -1,257 +1,241 @@
-"""Files in and out, with PyAV: which stream is marked, what is kept, and what a broken file leads to."""
+"""Files with a mark, and marks from files: video, stills and sound behind two functions."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from fractions import Fraction
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import av
-import av.error
 import torch
-from av.container import InputContainer, OutputContainer
 
+from watermark.containers import IMAGE_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
 from watermark.detection import Detection, detect_frames
-from watermark.embedding import embed_frames
 from watermark.errors import BadMedia
+from watermark.images import embed_image, upright_frame
 from watermark.keys import Key
+from watermark.output import appearing
 from watermark.pattern import MarkPattern
+from watermark.sound import SoundDetection, SoundPattern, detect_sound
+from watermark.sound_media import Samples, decoded_samples
+from watermark.sources import Kind, decodable_frames, kind_of, length_s, opened, pictures_of
+from watermark.video_media import Copy, EmbedReport, Marking
 
-OUTPUT_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
-_VISUALLY_LOSSLESS = {"preset": "medium", "crf": "17"}
-_LOSSLESS = {"preset": "medium", "qp": "0"}
+TRACKS = ("picture", "sound")
+_SUFFIXES = {Kind.VIDEO: VIDEO_SUFFIXES, Kind.SOUND: SOUND_SUFFIXES, Kind.IMAGE: IMAGE_SUFFIXES}
+_SURE_PICTURE_S, _SURE_SOUND_S = 1.0, 10.0
+"""From so many seconds on, a mark that was just embedded must be read back; less may be too little."""
+
+Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class EmbedReport:
-    """What `embed_file` wrote: frames, size of the stored picture in pixels, length in seconds, its pixel
-    format and that of the source, and how many sound streams were copied.
-    """
+class SecondOfMedia:
+    """What one second shows: marks of picture and sound (None: nothing), with the bounds of their detections."""
 
-    frames: int
-    width: int
-    height: int
+    from_s: float
+    to_s: float
+    picture: str | None
+    picture_p_false: float | None
+    sound: str | None
+    sound_p_false: float | None
+
+
+@dataclass(frozen=True)
+class MediaReading:
+    """All that a file shows of one key. seconds: length of what was read."""
+
+    kind: str
     seconds: float
-    pixel_format: str
-    source_pixel_format: str
-    sound_streams: int
+    picture: tuple[Detection, ...]
+    sound: tuple[SoundDetection, ...]
+
+    @property
+    def all(self) -> list[Detection | SoundDetection]:
+        """Both tracks, in order of time."""
+        return sorted([*self.picture, *self.sound], key=lambda found: (found.from_s, found.track))
+
+    @property
+    def best(self) -> str | None:
+        """The mark that covers most of the time in both tracks together, or None."""
+        covered: dict[str, float] = {}
+        for found in self.all:
+            covered[found.mark] = covered.get(found.mark, 0.0) + found.to_s - found.from_s
+        return max(covered, key=lambda mark: covered[mark], default=None)
+
+    def per_second(self) -> Iterator[SecondOfMedia]:
+        """One entry for each second, and for the rest if it is more than the padding of a sound codec."""
+        for begin in range(max(1, math.ceil(self.seconds - 0.15))):
+            picture, sound = _at(self.picture, begin + 0.5), _at(self.sound, begin + 0.5)
+            yield SecondOfMedia(
+                begin,
+                min(begin + 1.0, self.seconds),
+                picture.mark if picture else None,
+                picture.p_false if picture else None,
+                sound.mark if sound else None,
+                _p_of_second(sound, begin) if isinstance(sound, SoundDetection) else None,
+            )
+
+
+def _at(found: Iterable[Detection | SoundDetection], at_s: float) -> Detection | SoundDetection | None:
+    """What covers a moment, or, in a clip shorter than that, what there is before it."""
+    return next((d for d in found if math.floor(d.from_s) <= at_s and at_s - 0.5 < d.to_s), None)
+
+
+def _p_of_second(found: SoundDetection, begin: int) -> float:
+    index = max(0, begin - math.floor(found.from_s))
+    return found.seconds[index] if index < len(found.seconds) else found.p_false
 
 
 def embed_file(
     source: Path | str,
     target: Path | str,
-    pattern: MarkPattern,
+    pattern: MarkPattern | None = None,
     *,
+    sound: SoundPattern | None = None,
     lossless: bool = False,
     device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+    read_back: Key | None = None,
 ) -> EmbedReport:
-    """Writes `target` (H.264 in MP4, MOV or Matroska): the marked first video stream of `source` and all its
-    sound.
+    """Writes `target`, a marked copy of `source`: `pattern` into its picture, `sound` into its sound.
 
-    Size, frame count, times, rotation and colour tags are kept, sound packets are copied unchanged; subtitles
-    and data streams are left out. Pictures of more than 8 bits become 8-bit 4:2:0 with the same tags.
-    `target` appears only when it is complete. Raises `BadMedia`.
+    What the suffix of `target` can hold decides on codecs; the encoding is visually and audibly lossless, or exact
+    with `lossless`. Size, frame count, times, rotation, colour tags, depth, transparency, sample rate and channels
+    are kept; a track without a pattern is copied packet by packet; subtitles and data are left out. `target` appears
+    only when it is complete, and, with the key as `read_back`, only after the mark was read from it. `progress` gets
+    shares of 1. Raises `BadMedia`.
     """
-    target = Path(target)
-    if target.suffix.lower() not in OUTPUT_SUFFIXES:
-        raise BadMedia("output_type", f"Choose an output name ending in one of {', '.join(OUTPUT_SUFFIXES)}.")
-    try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".marking-", suffix=target.suffix)
-    except OSError as error:
-        raise BadMedia("output_not_written", f"{target} cannot be written: {error.strerror}.") from None
-    os.close(handle)
-    unfinished = Path(name)
-    try:
-        with _opened(source) as container:
-            report = _Copy(container, unfinished, pattern, lossless, device).run()
-        unfinished.chmod(0o666 & ~_umask())
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    source, target = Path(source), Path(target)
+    kind = kind_of(source)
+    _insist_on_tracks(kind, pattern, sound)
+    suffix = target.suffix.lower()
+    if suffix not in _SUFFIXES[kind]:
+        raise BadMedia("output_type", f"Choose an output name ending in one of {', '.join(_SUFFIXES[kind])}.")
+    with appearing(target, source) as unfinished:
+        if kind is Kind.IMAGE:
+            assert pattern is not None
+            report = embed_image(source, unfinished, suffix, pattern, lossless=lossless)
+        else:
+            picture = pattern if kind is Kind.VIDEO else None
+            with opened(source) as container:
+                has_sound = bool(container.streams.audio)
+                marking = Marking(picture, sound if has_sound else None, lossless, device, progress)
+                report = Copy(container, unfinished, marking).run()
+        if read_back is not None:
+            mark = pattern.mark if pattern is not None else sound.mark if sound is not None else 0
+            report = _checked(report, unfinished, read_back, f"{mark:016x}", device)
     return report
+
+
+def _insist_on_tracks(kind: Kind, pattern: MarkPattern | None, sound: SoundPattern | None) -> None:
+    if kind is Kind.SOUND and sound is None:
+        raise BadMedia("no_picture", "The file has no video stream; mark its sound instead.")
+    if kind is Kind.IMAGE and pattern is None:
+        raise BadMedia("no_sound", "A still has no sound; mark its picture.")
+    if pattern is None and sound is None:
+        raise BadMedia("nothing_to_mark", "Name at least one track to mark.")
+
+
+def _checked(report: EmbedReport, written: Path, key: Key, mark: str, device: torch.device | str) -> EmbedReport:
+    """Reads the output. A mark that cannot be read refuses the output, unless there is too little to expect it."""
+    reading = read_file(written, key, tracks=report.marked, search=False, device=device)
+    notes = list(report.notes)
+    seen = {"picture": {d.mark for d in reading.picture}, "sound": {d.mark for d in reading.sound}}
+    for track in report.marked:
+        if mark in seen[track]:
+            continue
+        enough_s = _SURE_PICTURE_S if track == "picture" else _SURE_SOUND_S
+        only_track = track == report.marked[0]
+        if only_track and (report.kind == "image" or report.seconds >= enough_s):
+            raise BadMedia(
+                "mark_not_readable",
+                f"The mark cannot be read back from the {track}; nothing was written. It may be too plain, too small, "
+                "silent, or marked already.",
+            )
+        notes.append(f"The mark in the {track} could not be read back: too short, or too plain or quiet.")
+    read = tuple(track for track in report.marked if mark in seen[track])
+    return replace(report, read_back=read, notes=tuple(notes))
+
+
+def read_file(
+    source: Path | str,
+    key: Key,
+    *,
+    tracks: Iterable[str] = TRACKS,
+    search: bool = True,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> MediaReading:
+    """All marks of `key` in the first video stream and the first audio stream of `source`, or in a still.
+
+    search: also look for turned, cut and squeezed pictures and for sound at another speed. What cannot be decoded is
+    passed over, so that a damaged file still tells what is left. `progress` gets shares of 1. Raises `BadMedia` when
+    nothing can be decoded.
+    """
+    source, wanted = Path(source), set(tracks)
+    kind = kind_of(source)
+    if kind is Kind.IMAGE:
+        found = detect_frames([upright_frame(source)], key, search=search, device=device)
+        return MediaReading(kind.value, max((d.to_s for d in found), default=0.0), tuple(found), ())
+    with opened(source) as container:
+        has_picture, has_sound = bool(pictures_of(container)), bool(container.streams.audio)
+    present = {track for track, there in (("picture", has_picture), ("sound", has_sound)) if there}
+    if not present & wanted:
+        raise BadMedia("no_picture" if "picture" in wanted else "no_sound", "The file has no such track.")
+    clock = _Clock(progress)
+    picture: list[Detection] = []
+    sound: list[SoundDetection] = []
+    if "picture" in present & wanted:
+        with opened(source) as container:
+            frames = clock.of_frames(decodable_frames(container), length_s(container))
+            picture = detect_frames(frames, key, search=search, device=device)
+    if "sound" in present & wanted:
+        rate, blocks = decoded_samples(source)
+        heard = clock.of_samples(blocks, rate)
+        sound = _tolerant_of_broken_sound(heard, rate, key, search=search, alone=not has_picture)
+    return MediaReading(kind.value, clock.seconds, tuple(picture), tuple(sound))
+
+
+def _tolerant_of_broken_sound(
+    blocks: Iterable[Samples], rate: int, key: Key, *, search: bool, alone: bool
+) -> list[SoundDetection]:
+    """A broken sound track does not keep the picture from being read."""
+    try:
+        return detect_sound(blocks, rate, key, search_speed=search)
+    except BadMedia:
+        if alone:
+            raise
+        return []
+
+
+class _Clock:
+    """Tells how far a reading is, and how long the file turned out to be."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self.seconds = 0.0
+
+    def of_frames(self, frames: Iterable[av.VideoFrame], whole_s: float | None) -> Iterator[av.VideoFrame]:
+        last = 0.0
+        for frame in frames:
+            before, last = last, frame.time if frame.time is not None else last + 1 / 25
+            self.seconds = max(self.seconds, last + max(0.0, min(last - before, 1.0)))
+            if self._progress is not None and whole_s:
+                self._progress(min(1.0, last / whole_s))
+            yield frame
+
+    def of_samples(self, blocks: Iterable[Samples], rate: int) -> Iterator[Samples]:
+        heard = 0
+        for block in blocks:
+            heard += block.shape[1]
+            self.seconds = max(self.seconds, heard / rate)
+            yield block
 
 
 def detect_file(
     source: Path | str, key: Key, *, search: bool = True, device: torch.device | str = "cpu"
 ) -> list[Detection]:
-    """All marks of `key` in the first video stream of `source`; see `detect_frames`.
-
-    What cannot be decoded is passed over, so that a damaged file still tells what is left. Raises `BadMedia`
-    when nothing can be decoded.
-    """
-    with _opened(source) as container:
-        return detect_frames(_decodable_frames(container), key, search=search, device=device)
-
-
-def decoded_frames(source: Path | str) -> Iterator[av.VideoFrame]:
-    """The frames of the first video stream; raises `BadMedia` where the file is broken."""
-    with _opened(source) as container:
-        stream = _picture(container)
-        with _decoding():
-            yield from container.decode(stream)
-
-
-@contextmanager
-def _opened(source: Path | str) -> Iterator[InputContainer]:
-    if not Path(source).is_file():
-        raise BadMedia("file_not_found", f"There is no file {source}.")
-    try:
-        container = av.open(str(source))
-    except (av.error.FFmpegError, OSError):
-        raise BadMedia("not_media", f"{source} is not a media file that can be opened; it may be cut off.") from None
-    with container:
-        yield container
-
-
-@contextmanager
-def _decoding() -> Iterator[None]:
-    try:
-        yield
-    except av.error.FFmpegError as error:
-        raise BadMedia("decode_failed", f"The file is damaged and cannot be decoded: {error.strerror}.") from error
-
-
-def _picture(container: InputContainer) -> av.VideoStream:
-    streams = [s for s in container.streams.video if not int(s.disposition) & int(av.stream.Disposition.attached_pic)]
-    if not streams:
-        raise BadMedia("no_picture", "The file has no video stream.")
-    streams[0].thread_type = "AUTO"
-    return streams[0]
-
-
-def _decodable_frames(container: InputContainer) -> Iterator[av.VideoFrame]:
-    stream = _picture(container)
-    read = 0
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.error.FFmpegError:
-            break
-        if packet is None:
-            break
-        try:
-            for frame in packet.decode():
-                read += 1
-                yield frame
-        except av.error.InvalidDataError:
-            continue
-    if not read:
-        raise BadMedia("decode_failed", "No frame of the video stream can be decoded.")
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
-class _Copy:
-    """One run from an open source to an unfinished target."""
-
-    def __init__(
-        self,
-        source: InputContainer,
-        target: Path,
-        pattern: MarkPattern,
-        lossless: bool,
-        device: torch.device | str,
-    ) -> None:
-        self._source = source
-        self._target = target
-        self._pattern = pattern
-        self._options = _LOSSLESS if lossless else _VISUALLY_LOSSLESS
-        self._device = device
-        self._video = _picture(source)
-        self._rotation = 0
-        self._frames = 0
-        self._last_s = 0.0
-
-    def run(self) -> EmbedReport:
-        with _decoding(), av.open(str(self._target), "w") as out:
-            self._out = out
-            self._sound = {s.index: self._sound_copy(out, s) for s in self._source.streams.audio}
-            self._encoder: av.VideoStream | None = None
-            for frame in embed_frames(self._decoded(), self._pattern, device=self._device):
-                self._encode(frame)
-            if self._encoder is None:
-                raise BadMedia("no_picture", "No frame of the video stream can be decoded.")
-            out.mux(self._encoder.encode(None))
-        return self._report()
-
-    def _decoded(self) -> Iterator[av.VideoFrame]:
-        """The frames to be marked; sound packets that come between them are held until the header can be
-        written.
-        """
-        held: list[av.Packet[Any]] = []
-        for packet in self._source.demux([self._video, *self._source.streams.audio]):
-            if packet.stream.index != self._video.index:  # flush markers lie in `stream_index`
-                held.append(packet)
-            else:
-                for frame in self._video.decode(packet):
-                    self._rotation = frame.rotation
-                    yield frame
-            if self._encoder is not None:
-                self._copy_sound(held)
-                held = []
-        if self._encoder is not None:
-            self._copy_sound(held)
-
-    def _copy_sound(self, packets: list[av.Packet[Any]]) -> None:
-        for packet in packets:
-            if packet.dts is None:
-                continue  # the demuxer's flush marker, which carries no data
-            packet.stream = self._sound[packet.stream.index]
-            self._out.mux(packet)
-
-    @staticmethod
-    def _sound_copy(out: OutputContainer, stream: av.AudioStream) -> av.AudioStream:
-        try:
-            return out.add_stream_from_template(stream)
-        except (ValueError, av.error.FFmpegError):
-            raise BadMedia(
-                "sound_not_copied",
-                f"Sound of type {stream.codec_context.name} does not fit the output; use .mkv.",
-            ) from None
-
-    def _encode(self, frame: av.VideoFrame) -> None:
-        if self._encoder is None:
-            self._encoder = self._start(frame)
-        elif (frame.width, frame.height) != (self._encoder.width, self._encoder.height):
-            raise BadMedia("size_changes", "The picture changes its size within the file; split it there.")
-        self._frames += 1
-        self._last_s = max(self._last_s, frame.time or 0.0)
-        self._out.mux(self._encoder.encode(frame))
-
-    def _start(self, frame: av.VideoFrame) -> av.VideoStream:
-        encoder = self._out.add_stream("libx264", rate=self._video.average_rate or 25, options=self._options)
-        encoder.width, encoder.height = frame.width, frame.height
-        # H.264 in 4:2:0 has even sides only.
-        even = frame.width % 2 == 0 and frame.height % 2 == 0
-        encoder.pix_fmt = frame.format.name if even else "yuv444p"
-        context, given = encoder.codec_context, self._video.codec_context
-        context.time_base = self._video.time_base or Fraction(1, 90_000)
-        if given.sample_aspect_ratio:
-            context.sample_aspect_ratio = given.sample_aspect_ratio
-        context.color_range, context.colorspace = given.color_range, given.colorspace
-        context.color_primaries, context.color_trc = given.color_primaries, given.color_trc
-        if self._rotation:
-            encoder.set_display_rotation(self._rotation)
-        return encoder
-
-    def _report(self) -> EmbedReport:
-        assert self._encoder is not None
-        return EmbedReport(
-            frames=self._frames,
-            width=self._encoder.width,
-            height=self._encoder.height,
-            seconds=self._last_s,
-            pixel_format=str(self._encoder.pix_fmt),
-            source_pixel_format=str(self._video.codec_context.pix_fmt),
-            sound_streams=len(self._sound),
-        )
+    """All marks of `key` in the picture of `source`; see `detect_frames`. Raises `BadMedia`, as `read_file`."""
+    return list(read_file(source, key, tracks=("picture",), search=search, device=device).picture)

@@ -168,3 +168,86 @@ def write_with_sound(path: Path, frames: Sequence[av.VideoFrame], *, rotation: i
 def shifted(frames: Sequence[av.VideoFrame]) -> list[av.VideoFrame]:
     """The same pictures with times that begin at zero."""
     return [frame_of(luma_of(frame), index) for index, frame in enumerate(frames)]
+
+
+def music(seconds: float, rate: int, channels: int = 1, seed: int = 5) -> npt.NDArray[np.float32]:
+    """float32[channels, n]: chords with an attack twice a second, breath between them, never quite silent."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * rate)) / rate
+    sound = np.zeros(len(t))
+    ring = np.arange(round(0.9 * rate)) / rate
+    for beat in range(max(1, int(2 * seconds))):
+        begin = round(beat / 2 * rate)
+        rest = ring[: len(t) - begin]
+        for tone in rng.choice([110, 147, 165, 196, 220, 262, 330, 392], 3, replace=False):
+            for harmonic in range(1, 7):
+                sound[begin : begin + len(rest)] += (
+                    np.exp(-4 * rest) / harmonic**1.3 * np.sin(2 * np.pi * tone * harmonic * rest)
+                )
+    breath = np.convolve(rng.standard_normal(len(t)), np.ones(3) / 3, "same")
+    sound = sound / np.abs(sound).max() * 0.5 + 0.03 * breath
+    gains = np.linspace(1.0, 0.7, channels)[:, None]
+    return (gains * sound).astype(np.float32)
+
+
+def write_sound(path: Path, samples: npt.NDArray[np.float32], rate: int, codec: str = "aac", **options: str) -> None:
+    """float32[channels, n] as a sound file of the kind that the name asks for."""
+    layout = {1: "mono", 2: "stereo", 6: "5.1"}[len(samples)]
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=rate, layout=layout, options=options)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+        frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+
+
+def write_raw(path: Path, frames: Sequence[av.VideoFrame]) -> None:
+    """FFV1: the pixels as they are, in any size."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("ffv1", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, FPS)
+        for frame in frames:
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+
+
+def write_with_click(path: Path, frames: Sequence[av.VideoFrame], *, starts_s: float, click_s: float) -> None:
+    """Lossless picture and PCM sound that begins late and clicks once."""
+    rate = 16000
+    samples = 0.1 * music(len(frames) / FPS - starts_s, rate)
+    samples[:, round((click_s - starts_s) * rate)] = 0.95
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("ffv1", rate=FPS)
+        video.width, video.height, video.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
+        video.codec_context.time_base = frames[0].time_base
+        stream = out.add_stream("pcm_s16le", rate=rate, layout="mono")
+        for frame in frames:
+            out.mux(video.encode(frame))
+        block = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+        block.sample_rate, block.pts, block.time_base = rate, round(starts_s * rate), Fraction(1, rate)
+        out.mux(stream.encode(block))
+        out.mux([*video.encode(None), *stream.encode(None)])
+
+
+def click_s(path: Path) -> float:
+    """When the loudest sample sounds, on the clock of the file."""
+    with av.open(str(path)) as container:
+        blocks = [(f.time or 0.0, f.rate, np.abs(f.to_ndarray().reshape(-1))) for f in container.decode(audio=0)]
+    begin, rate, loudest = max(blocks, key=lambda block: block[2].max())
+    return begin + int(loudest.argmax()) / rate
+
+
+def write_with_cover(path: Path, samples: npt.NDArray[np.float32], rate: int) -> None:
+    """An MP3 with a picture of 64x64 on its cover."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libmp3lame", rate=rate, layout="mono")
+        cover = out.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        frame = av.VideoFrame(64, 64, "yuvj420p")
+        frame.pts, frame.time_base = 0, Fraction(1, 1)
+        out.mux([*cover.encode(frame), *cover.encode(None)])
+        block = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+        block.sample_rate, block.pts, block.time_base = rate, 0, Fraction(1, rate)
+        out.mux([*stream.encode(block), *stream.encode(None)])

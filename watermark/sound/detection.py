@@ -16,7 +16,7 @@ from watermark.sound.spectrogram import Spectrogram, spectrograms
 from watermark.sound.speed_search import search
 from watermark.sound.synchronisation import Alignment, Synchroniser, cells_at
 from watermark.sound.timeline import BIN_S, likelihoods, stretches
-from watermark.sound.whitening import whitened
+from watermark.sound.whitening import evened, whitened
 
 P_ACCEPT = 1e-12
 """A mark is reported only if the bound on its being chance, all attempts counted, is at most this."""
@@ -26,6 +26,7 @@ _LONGEST_S = 36.0  # even at the highest tempo less than a cycle, so that no cel
 _SPANS_S = (10.0, 5.0)  # lengths in which a piece is read if the whole does not settle it
 _MIN_SYNC = 4.8  # stretches without a mark seldom reach this at their best start; saves hopeless decodings
 _STARTS = 2
+_EVENINGS = (0.5, 1.0)
 _SEARCH_S = 12.0
 _EXPLAINED = 0.7
 _EXPLAINED_ROWS, _EXPLAINED_SCORE = 50, 3.5
@@ -98,17 +99,20 @@ class _Detector:
     def read(self, piece: Spectrogram) -> list[SoundDetection]:
         """The marks of a piece, in order of time."""
         index, self._pieces = self._pieces, self._pieces + 1
-        for speed in self._speeds:
-            if readings := self._read_as(piece, *speed):
-                return _detections(piece, readings)
+        evenings = [evened(piece, exponent) for exponent in _EVENINGS]
+        for sound in evenings:
+            for speed in self._speeds:
+                if readings := self._read_as(sound, *speed):
+                    return _detections(piece, readings)
         # Later pieces of long sound that shows nothing are searched ever less.
         if not self._search_speed or index < self._next_search:
             return []
         self._next_search = 2 * index + 1
-        for found in search(_loudest(piece, _SEARCH_S), self._synchroniser):
-            if readings := self._read_as(piece, found.tempo, found.pitch):
-                self._speeds.insert(0, (found.tempo, found.pitch))
-                return _detections(piece, readings)
+        for sound in evenings:
+            for found in search(_loudest(sound, _SEARCH_S), self._synchroniser):
+                if readings := self._read_as(sound, found.tempo, found.pitch):
+                    self._speeds.insert(0, (found.tempo, found.pitch))
+                    return _detections(piece, readings)
         return []
 
     def _read_as(self, piece: Spectrogram, tempo: float, pitch: float) -> list[_Reading]:
@@ -139,7 +143,7 @@ class _Detector:
         cells = cells_at(white, piece.frames_per_s, alignment)
         agreement = self._reader.agreement(cells, self._reader.signs(mark))
         agree, energy = agreement.data + agreement.sync, agreement.data_energy + agreement.sync_energy
-        window = np.ones(_EXPLAINED_ROWS)
+        window = np.ones(min(_EXPLAINED_ROWS, len(agree)))
         local = np.convolve(agree, window, "same") / np.sqrt(np.convolve(energy, window, "same") + 1e-9)
         shown = local >= _EXPLAINED_SCORE
         mean = float(agree[shown].sum() / max(1e-9, energy[shown].sum()))
