@@ -55,7 +55,7 @@ test-kills: $(STAMP) locale ## kill -9 every process at every step, on SQLite, t
 lint: export AVOW_SECRET_KEY = lint
 lint: $(STAMP) ## ruff, mypy, import rules, migrations
 	$(VENV)/bin/ruff check .
-	$(VENV)/bin/mypy avatars compliance watermark
+	$(VENV)/bin/mypy streaming avatars compliance watermark
 	$(VENV)/bin/lint-imports
 	$(PY) manage.py makemigrations --check --dry-run
 

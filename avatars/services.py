@@ -141,7 +141,7 @@ def order_performance(
         created_by=created_by,
         grant=avatar.grant,
         title=f"{script.title} · {avatar.name}",
-        avatar=AvatarUse(avatar.id, avatar.digest, avatar.name, _avatar_content(avatar)),
+        avatar=AvatarUse(avatar.id, avatar.digest, avatar.name, avatar_content(avatar)),
         script=ScriptUse(script.id, script.title, script.content(), script.estimated_s),
         campaign=campaign,
         width=width,
@@ -149,7 +149,7 @@ def order_performance(
     )
 
 
-def _avatar_content(avatar: Avatar) -> dict[str, Any]:
+def avatar_content(avatar: Avatar) -> dict[str, Any]:
     """What legal looks at before approving the figure."""
     return {
         "avatar": str(avatar.id),

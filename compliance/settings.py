@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "compliance.legal",
     "compliance.audit",
     "avatars",
+    "streaming",
 ]
 
 MIDDLEWARE = [
@@ -263,6 +264,7 @@ AVOW_WITHDRAWAL_STEPS = [
     ("jobs", "compliance.jobs.services.cancel_jobs_of_grant"),
     ("permits", "compliance.release.withdrawing.revoke_permits_of_grant"),
     ("takes", "compliance.release.withdrawing.cancel_takes_of_grant"),
+    ("rooms", "streaming.services.stop_rooms_of_grant"),
     ("releases", "compliance.release.withdrawing.list_for_takedown"),
     ("avatars", "avatars.services.destroy_avatars_of_grant"),
 ]
@@ -286,6 +288,11 @@ AVOW_SYSTEM_PLACED_ON_MARKET = env.str("AVOW_SYSTEM_PLACED_ON_MARKET", default="
 AVOW_PERMIT_TTL_S = env.int("AVOW_PERMIT_TTL_S", default=3600)
 # On air a mark, and the permit that names it, lasts so many seconds; the decision is taken anew for each.
 AVOW_LIVE_SLICE_S = env.int("AVOW_LIVE_SLICE_S", default=30)
+# Where published segments lie, how many seconds after they left the playlist, and where performers reach the gate.
+AVOW_LIVE_DIR = env.str("AVOW_LIVE_DIR", default=str(VAR_DIR / "live"))
+AVOW_LIVE_KEEP_S = env.int("AVOW_LIVE_KEEP_S", default=7 * 24 * 3600)
+AVOW_LIVE_SOCKET = env.str("AVOW_LIVE_SOCKET", default=str(VAR_DIR / "live.sock"))
+AVOW_LIVE_PRESET = env.str("AVOW_LIVE_PRESET", default="veryfast")
 AVOW_INSPECTION_KEEP_S = env.int("AVOW_INSPECTION_KEEP_S", default=3600)
 AVOW_VIDEO_ENCODER = env.str("AVOW_VIDEO_ENCODER", default="libx264")
 AVOW_VIDEO_PRESET = env.str("AVOW_VIDEO_PRESET", default="medium")

@@ -39,6 +39,9 @@ class Event(StrEnum):
     AVATARS_AVATAR_BUILT = "avatars:avatar:built"
     AVATARS_AVATAR_DESTROYED = "avatars:avatar:destroyed"
 
+    STREAMING_ROOM_ON_AIR = "streaming:room:on_air"
+    STREAMING_ROOM_ENDED = "streaming:room:ended"
+
     AUDIT_RELEASE_VIEWED = "audit:release:viewed"
     AUDIT_BUNDLE_EXPORTED = "audit:bundle:exported"
     AUDIT_COMMITMENT_OPENED = "audit:commitment:opened"

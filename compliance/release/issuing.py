@@ -102,7 +102,7 @@ def _mark_for(take: Take, key_id: str, part: int) -> Mark:
 
 def _life_s(take: Take) -> int:
     """How long a permit is in force. On air it outlives its slice by one: then the room goes dark by itself."""
-    return 2 * settings.AVOW_LIVE_SLICE_S if take.live else settings.AVOW_PERMIT_TTL_S
+    return int(2 * settings.AVOW_LIVE_SLICE_S if take.live else settings.AVOW_PERMIT_TTL_S)
 
 
 def _issue(take: Take, judgement: Judgement, now: datetime, *, part: int) -> Permit:

@@ -1,0 +1,267 @@
+"""One room as the gate holds it: sessions to sign with, the playlist, what is on air now.
+
+Whatever is published goes through `put`: measured, permit asked once more, signed, numbered, stored, listed, in this
+order. The slate goes the same way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from compliance.consent.services import record_usage
+from compliance.envelope import canonical_bytes
+from compliance.keys.custody import Custody
+from compliance.keys.purposes import KeyPurpose
+from compliance.provenance.live import LiveSession
+from compliance.provenance.manifest import GENERATOR_VERSION, DigitalSource, ManifestInput, ReceiptReference
+from compliance.release.gate import ENGINE_NAME
+from compliance.release.models import Mark, Permit
+from streaming.air.checking import Bounds, Checker, permit_in_force
+from streaming.air.sequences import RoomSequences
+from streaming.air.slate import Slate
+from streaming.air.spec import drawn_label, duties_of, stream_spec
+from streaming.leases import Lease
+from streaming.models import Air, Room, Showing
+from streaming.packager.packager import Packager, Segment
+from streaming.packager.playlist import Entry, PlaylistState, init_name, multivariant
+from streaming.packager.spec import StreamSpec
+from streaming.packager.store import MULTIVARIANT, Publisher, Retention, SegmentStore
+from streaming.services import note
+from watermark import Key, MarkPattern, make_pattern
+
+Json = dict[str, Any]
+SECOND_NS = 1_000_000_000
+WINDOW_S = 20
+"""Seconds listed in the playlist."""
+
+
+def room_folder(room_id: object) -> Path:
+    """Where a room's published bytes lie."""
+    return Path(settings.AVOW_LIVE_DIR) / str(room_id)
+
+
+@dataclass
+class Session:
+    """Init segments by rendition as they came, and what signs what follows them.
+
+    `follows`: the session whose media goes on here under new keys.
+    """
+
+    inits: Mapping[str, bytes]
+    signers: Mapping[str, LiveSession]
+    signed_inits: Mapping[str, bytes]
+    name: str = ""
+    follows: Session | None = None
+
+    @property
+    def due(self) -> bool:
+        """Whether one of its keys nears its end."""
+        return any(signer.rotation_due for signer in self.signers.values())
+
+
+@dataclass
+class OpenSlate:
+    """A slate that is being shown."""
+
+    session: Session
+    reel: Slate
+
+
+@dataclass
+class Broadcast:
+    """The publishing side of one room. One thread uses it."""
+
+    room: Room
+    lease: Lease
+    custody: Custody
+    spec: StreamSpec
+    sequences: RoomSequences
+    publisher: Publisher
+    checker: Checker
+    on_event: Callable[[str, Json], None]
+    _slate: OpenSlate | None = None
+    _standby: Session | None = None
+    _host_session: Session | None = None
+    _listed: Session | None = None
+    _counted: set[str] = field(default_factory=set)
+
+    @classmethod
+    def open(cls, room: Room, lease: Lease, custody: Custody, on_event: Callable[[str, Json], None]) -> Broadcast:
+        """Take up a room where whoever held it before left it."""
+        take, air = room.take, Air.objects.get(pk=room.pk)
+        spec = stream_spec(take.width, take.height, take.fps)
+        known = PlaylistState.from_json(air.playlist) if air.playlist else None
+        state = known or PlaylistState(target_s=spec.segment_s, window_s=WINDOW_S)
+        store = SegmentStore(room_folder(room.pk), retention=Retention(settings.AVOW_LIVE_KEEP_S), sync=False)
+        publisher = Publisher(
+            store, state, confirm=lambda: None, persist=lambda text: lease.write(playlist=text), now_s=time.time
+        )
+        sequences = RoomSequences.load(lease)
+        return cls(room, lease, custody, spec, sequences, publisher, Checker(custody), on_event)
+
+    # --- time ---
+    @property
+    def end_ns(self) -> int | None:
+        """Wall time at which what is published ends; None when nothing is, or all of it is long past."""
+        end = self.publisher.state.end_ns
+        return end if end is not None and end > time.time_ns() - WINDOW_S * SECOND_NS else None
+
+    # --- the host ---
+    def begin_host(self, inits: Mapping[str, bytes]) -> None:
+        """Make the session of a performer ready: sign its init segments. Nothing is on air yet.
+
+        Raises whatever `LiveSession.sign_init` raises; the room then stays on the slate.
+        """
+        self._host_session = self._session(inits)
+        self.prepare_slate()
+
+    def put_host(self, segments: Sequence[Segment], permit_id: str) -> Entry:
+        """Publish one segment of the host, in all renditions.
+
+        Raises:
+            SegmentRefused, SandboxFailure, BadInput, VerificationFailed: it must not be seen.
+            StoreUnavailable, OwnershipLost, Unavailable.
+        """
+        assert self._host_session is not None
+        permit, claims = permit_in_force(permit_id, timezone.now())
+        bounds = Bounds.of(self.spec, claims.duties, claims.language, permit.mark)
+        if self._host_session.due:
+            rotated = self._session(self._host_session.inits)
+            self._host_session = replace(rotated, follows=self._host_session)
+        session = self._host_session
+        measured = [self.checker.check(bounds, session.inits[one.rendition], one) for one in segments]
+        permit_in_force(permit_id, timezone.now())  # a withdrawal may have come while it was measured
+        entry = self._publish(session, segments)
+        self._count_use(permit, measured)
+        self._show(Showing.HOST, "", "", slice=permit.mark.slice)
+        return entry
+
+    def _count_use(self, permit: Permit, measured: Sequence[Json]) -> None:
+        """A slice counts whole against the granted hours once its first segment is seen."""
+        if str(permit.pk) in self._counted:
+            return
+        with transaction.atomic():
+            record_usage(
+                grant=permit.take.grant,
+                release_id=permit.pk,
+                seconds=float(settings.AVOW_LIVE_SLICE_S),
+                markets=permit.take.markets,
+            )
+        self._counted.add(str(permit.pk))
+        self.on_event("slice_on_air", {"slice": permit.mark.slice, "mark": permit.mark.value, "measured": measured[0]})
+
+    # --- the slate ---
+    def prepare_slate(self) -> None:
+        """Sign the init segments of the next slate ahead, so that it can begin while the TSA is away."""
+        if self._standby is None or self._standby.due:
+            packager = Packager(self.spec, start_ns=0)
+            inits = {one.name: packager.init(one.name) for one in self.spec.renditions}
+            self._standby = self._session(inits)
+            codecs = {one.name: packager.codecs(one.name) for one in self.spec.renditions}
+            self.publisher.store.put_playlist(MULTIVARIANT, multivariant(self.spec, codecs))
+
+    def put_slate(self, code: str, text: str) -> Entry:
+        """Publish one segment of the slate and say why it is there."""
+        if self._slate is None or self._listed is not self._slate.session:
+            self._slate = self._begin_slate()
+        segments = self._slate.reel.segments()
+        bounds = Bounds.of(self.spec, self._duties(), self._language(), self._room_mark())
+        for segment in segments:
+            self.checker.check(bounds, self._slate.session.inits[segment.rendition], segment)
+        entry = self._publish(self._slate.session, segments)
+        self._show(Showing.SLATE, code, text)
+        return entry
+
+    def _begin_slate(self) -> OpenSlate:
+        self.prepare_slate()
+        assert self._standby is not None
+        session, self._standby = self._standby, None
+        start_ns = self.end_ns or time.time_ns() // 1_000_000 * 1_000_000
+        label = drawn_label(duties_of(self._duties()), [self._language()], self.spec)
+        return OpenSlate(session, Slate.begin(self.spec, label, self._room_pattern(), start_ns))
+
+    def _duties(self) -> list[Json]:
+        decision = self.room.take.decision or {}
+        return list(decision.get("duties", []))
+
+    def _language(self) -> str:
+        return str(self.room.take.campaign["language"])
+
+    def _room_mark(self) -> Mark:
+        return self.room.take.mark
+
+    def _room_pattern(self) -> MarkPattern:
+        mark = self._room_mark()
+        key = Key(mark.key_id, self.custody.secret(KeyPurpose.WATERMARK, mark.key_id))
+        return make_pattern(key, int(mark.value, 16))
+
+    # --- what both share ---
+    def _session(self, inits: Mapping[str, bytes]) -> Session:
+        """Sign the init segments: the claim key and the time-stamp authority take part here and nowhere later."""
+        given = self._manifest()
+        signers = {
+            name: LiveSession(given, self.custody, settings.AVOW_TSA_URL, self.sequences.of(name)) for name in inits
+        }
+        return Session(inits, signers, {name: signers[name].sign_init(init) for name, init in inits.items()})
+
+    def _manifest(self) -> ManifestInput:
+        take = self.room.take
+        receipt = hashlib.sha256(canonical_bytes(take.grant.receipt)).hexdigest()
+        label = drawn_label(duties_of(self._duties()), [self._language()], self.spec)
+        return ManifestInput(
+            title=self.room.title,
+            digital_source=DigitalSource.COMPOSITE,
+            engine_name=ENGINE_NAME,
+            engine_version=GENERATOR_VERSION,
+            mark=bytes.fromhex(self._room_mark().value),
+            receipt=ReceiptReference(str(take.grant_id), receipt),
+            visible_label=" ".join(label.lines) if label else "",
+        )
+
+    def _publish(self, session: Session, segments: Sequence[Segment]) -> Entry:
+        if self._listed is not session:
+            self._list(session)
+        numbered = [replace(one, sequence=self.publisher.state.next_sequence) for one in segments]
+        signed = {}
+        for one in numbered:
+            number = self.sequences.of(one.rendition).last() + 1
+            signed[one.rendition] = session.signers[one.rendition].sign_segment(one.data, number)
+        return self.publisher.publish(numbered, signed)
+
+    def _list(self, session: Session) -> None:
+        """The next segments need this session's init segments."""
+        if not session.name:
+            sessions = Air.objects.get(pk=self.room.pk).sessions + 1
+            self.lease.write(sessions=sessions)
+            session.name = f"s{sessions:06d}"
+        continues = session.follows is not None and session.follows is self._listed
+        self.publisher.begin(session.name, session.signed_inits, continues=continues)
+        self._listed = session
+        self.on_event("session", {"init": init_name(session.name)})
+
+    def _show(self, showing: Showing, code: str, text: str, **fields: Any) -> None:
+        """Tell the dashboard what is seen, once per change."""
+        air = Air.objects.get(pk=self.room.pk)
+        if (air.showing, air.slate_code) != (showing, code) or any(getattr(air, k) != v for k, v in fields.items()):
+            self.lease.write(showing=showing, slate_code=code, slate_text=text, **fields)
+        if (air.showing, air.slate_code) != (showing, code):
+            note(room=self.room, code=f"showing_{showing}", text=text, data={"code": code})
+            self.on_event(f"showing_{showing}", {"code": code, "text": text, "at": datetime.now(UTC).isoformat()})
+
+    def end(self) -> None:
+        """Say that nothing follows, and let go."""
+        self.publisher.end([rendition.name for rendition in self.spec.renditions])
+        self.close()
+
+    def close(self) -> None:
+        self.checker.close()

@@ -1,0 +1,324 @@
+"""Performing a room: speech, figure, label, mark, encoder, in real time, without any key.
+
+Two threads: one makes pictures, sound and segments, the other hands finished segments to the gate and brings permits
+back, so that the gate's work and a slow disk never hold a picture up.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from av import VideoFrame
+from django.utils import timezone
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from avatars.engine import Performer, default_engine
+from avatars.label import LabelOverlay
+from avatars.speech import Phone, Speech, SpeechError, Voice, speak
+from compliance import storage
+from compliance.errors import AvowError
+from compliance.release.permits import PermitClaims, verify_permit
+from compliance.release.selectors import permit_key
+from streaming.air.host import Host, Line
+from streaming.air.spec import drawn_label, duties_of, stream_spec
+from streaming.air.wire import Wire
+from streaming.clock import SECOND_NS, RoomClock
+from streaming.errors import OwnershipLost, RoomRefused
+from streaming.leases import Lease
+from streaming.models import Room, SpokenLine
+from streaming.packager.packager import Packager, Segment
+from streaming.packager.spec import StreamSpec
+from watermark import Embedder, MarkPattern
+
+logger = logging.getLogger(__name__)
+Json = dict[str, Any]
+_AHEAD_FRAMES = 8
+"""Pictures are made so far ahead of their time: what a longer line to speak may cost without being late."""
+_WAITING_SEGMENTS = 4
+_RENEW_S = 8
+_STUCK_S = 10
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What one slice of `seconds` is performed under."""
+
+    permit_id: str
+    pattern: MarkPattern
+    claims: PermitClaims
+    seconds: int
+
+    @classmethod
+    def read(cls, answer: Json) -> Slice:
+        """Raises VerificationFailed, Refused: a permit that is not genuine or not in force performs nothing."""
+        claims = verify_permit(answer["envelope"], now=timezone.now(), key_for=permit_key)
+        pattern = MarkPattern.from_bytes(base64.b64decode(answer["pattern"]))
+        return cls(str(answer["permit"]), pattern, claims, int(answer["slice_s"]))
+
+
+class GateLine:
+    """The connection to the gate: questions are answered in turn, segments are handed over in the background."""
+
+    def __init__(self, path: Path, room: Room, fence: int) -> None:
+        """Raises OSError when the gate is not there."""
+        end = socket.socket(socket.AF_UNIX)
+        end.connect(str(path))
+        self._wire, self._room, self._fence = Wire(end), room, fence
+        self._lock = threading.Lock()
+
+    def ask(self, op: str, parts: dict[str, bytes] | None = None, **fields: Any) -> Json:
+        """The gate's answer.
+
+        Raises:
+            RoomRefused: with the gate's code and text.
+            OSError: the gate is gone.
+        """
+        with self._lock:
+            self._wire.send({"op": op, "room": str(self._room.pk), "fence": self._fence, **fields}, parts)
+            message = self._wire.receive()
+        if message is None:
+            raise ConnectionError("the gate has hung up")
+        if not message.header.get("ok"):
+            raise RoomRefused(str(message.header.get("code")), str(message.header.get("text")))
+        return message.header
+
+    def close(self) -> None:
+        self._wire.close()
+
+
+@dataclass
+class Stage:
+    """One session of a double in front of one permit after another. Ends with an exception that says why."""
+
+    room: Room
+    lease: Lease
+    gate: GateLine
+    host: Host
+    stopping: threading.Event
+    clock: RoomClock
+    spec: StreamSpec
+    voice: Voice = field(default_factory=Voice)
+    _outbox: queue.Queue[tuple[Slice, list[Segment]]] = field(default_factory=lambda: queue.Queue(_WAITING_SEGMENTS))
+    _failure: Exception | None = None
+    _next: Slice | None = None
+    _before: tuple[int, Slice] | None = None
+
+    def run(self, model: Path) -> None:
+        """Perform until stopped.
+
+        Raises:
+            RoomRefused: the gate has refused; OwnershipLost: another performs this room now; OSError: the gate is gone.
+        """
+        first = self.spec.renditions[0]
+        double = default_engine().performer(model, width=first.width, height=first.height, fps=self.spec.fps)
+        probe = Packager(self.spec, start_ns=0)
+        answer = self.gate.ask("begin", {one.name: probe.init(one.name) for one in self.spec.renditions})
+        current = Slice.read(answer)
+        packager = Packager(self.spec, start_ns=int(answer["start_ns"]))
+        sender = threading.Thread(target=self._send, daemon=True)
+        sender.start()
+        try:
+            self._perform(double, packager, current)
+        finally:
+            with suppress(queue.Full):
+                self._outbox.put_nowait((current, []))
+            sender.join(timeout=10)
+
+    def _perform(self, double: Performer, packager: Packager, current: Slice) -> None:
+        self._wait_until(packager.start_ns)
+        self.clock.rebase(_AHEAD_FRAMES)
+        painter = Painter(self.spec, current)
+        ends_at = current.seconds * self.spec.fps
+        for picture, sound in self._takes(double, packager):
+            frame = packager.clock.frames
+            if frame >= ends_at and frame % self.spec.segment_frames == 0:
+                self._before, current = (frame, current), self._take_next()
+                painter.change(current)
+                ends_at = frame + current.seconds * self.spec.fps
+            elif self._next is None and frame == ends_at - _RENEW_S * self.spec.fps:
+                threading.Thread(target=self._renew, daemon=True).start()
+            painter.paint(picture, frame)
+            if segments := packager.push(picture, sound):
+                self._hand_over(self._slice_of(segments, current), segments)
+            self.clock.pace(frame)
+
+    def _slice_of(self, segments: list[Segment], current: Slice) -> Slice:
+        """A segment comes out two sound frames late: the first after a change still belongs to the slice before."""
+        if self._before is not None and segments[0].first_frame < self._before[0]:
+            return self._before[1]
+        return current
+
+    def _wait_until(self, start_ns: int) -> None:
+        lead = _AHEAD_FRAMES * SECOND_NS // self.spec.fps
+        while (left := start_ns - lead - time.time_ns()) > 0 and not self.stopping.is_set():
+            time.sleep(min(0.1, left / SECOND_NS))
+
+    # --- what is said ---
+    def _takes(self, double: Performer, packager: Packager) -> Iterator[tuple[VideoFrame, NDArray[np.float32]]]:
+        """Pictures with their sound, line after line."""
+        while not self.stopping.is_set():
+            line = self.host.next_line()
+            speech = self._speech(line)
+            samples = np.zeros((1, 0), np.float32) if speech is None else _at_rate(speech, self.spec.sample_rate)
+            if speech is not None:
+                self._note(line, speech, packager)
+                yield from self._shown(double, speech, samples)
+            if line.pause_s > 0:
+                yield from self._shown(double, _silence(line.pause_s, self._language), None)
+
+    def _shown(
+        self, double: Performer, speech: Speech, samples: NDArray[np.float32] | None
+    ) -> Iterator[tuple[VideoFrame, NDArray[np.float32]]]:
+        step = self.spec.sample_rate // self.spec.fps
+        for number, picture in enumerate(double.perform(speech)):
+            sound = np.zeros((self.spec.channels, step), np.float32)
+            if samples is not None:
+                part = samples[:, number * step : (number + 1) * step]
+                sound[:, : part.shape[1]] = part
+            yield picture, sound
+
+    def _speech(self, line: Line) -> Speech | None:
+        try:
+            return speak(line.text, self._language, self.voice)
+        except SpeechError as error:
+            logger.warning("a line cannot be spoken: %s", error)
+            return None
+
+    def _note(self, line: Line, speech: Speech, packager: Packager) -> None:
+        start = datetime.fromtimestamp(packager.wall_ns(packager.clock.frames) / 1e9, UTC)
+        SpokenLine.objects.create(
+            room=self.room,
+            at=start,
+            until=start + timedelta(seconds=speech.duration_s),
+            source=line.source,
+            item_id=line.item_id,
+            product_id=line.product_id,
+            text=line.text,
+            comment_id=line.comment_id,
+        )
+
+    @property
+    def _language(self) -> str:
+        return str(self.room.take.campaign["language"])
+
+    # --- slices ---
+    def _renew(self) -> None:
+        try:
+            self._next = Slice.read(self.gate.ask("slice"))
+        except Exception as error:
+            self._failure = self._failure or error
+
+    def _take_next(self) -> Slice:
+        following, self._next = self._next, None
+        if following is None:
+            raise self._failure or RoomRefused("permit_not_renewed", "The next permit did not come in time.")
+        return following
+
+    # --- the way out ---
+    def _hand_over(self, current: Slice, segments: list[Segment]) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self.lease.write()
+        try:
+            self._outbox.put((current, segments), timeout=_STUCK_S)
+        except queue.Full:
+            raise RoomRefused("gate_too_slow", "The gate has not taken a segment for ten seconds.") from self._failure
+
+    def _send(self) -> None:
+        while True:
+            current, segments = self._outbox.get()
+            if not segments:
+                return
+            first = segments[0]
+            try:
+                self.gate.ask(
+                    "segment",
+                    {one.rendition: one.data for one in segments},
+                    permit=current.permit_id,
+                    first_frame=first.first_frame,
+                    frames=first.frames,
+                    start_ns=first.start_ns,
+                    ticks=first.ticks,
+                )
+            except Exception as error:
+                self._failure = self._failure or error
+                return
+
+
+class Painter:
+    """Label and mark on every picture, in place."""
+
+    def __init__(self, spec: StreamSpec, current: Slice) -> None:
+        first = spec.renditions[0]
+        label = drawn_label(duties_of(current.claims.duties), [current.claims.language], spec)
+        self._overlay = LabelOverlay(label, first.width, first.height) if label else None
+        self._size, self._fps = (first.width, first.height), spec.fps
+        self.change(current)
+
+    def change(self, current: Slice) -> None:
+        """From the next picture on under another permit, with another mark."""
+        self._embedder = Embedder(current.pattern, *self._size)
+
+    def paint(self, picture: VideoFrame, frame: int) -> None:
+        at_s = float(Fraction(frame, self._fps))
+        if self._overlay is not None:
+            self._overlay.draw(picture, at_s)
+        self._embedder.embed(_luma(picture), at_s)
+
+
+def _luma(frame: VideoFrame) -> NDArray[np.uint8]:
+    plane = frame.planes[0]
+    rows = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
+    return rows[: frame.height, : frame.width]
+
+
+def _at_rate(speech: Speech, rate: int) -> NDArray[np.float32]:
+    """float32 [1, n] at `rate` Hz."""
+    ratio = Fraction(rate, speech.rate)
+    samples = resample_poly(speech.samples, ratio.numerator, ratio.denominator)
+    return np.asarray(np.clip(samples, -1, 1)[None], np.float32)
+
+
+def _silence(seconds: float, language: str) -> Speech:
+    rate = 24_000
+    return Speech(np.zeros(int(seconds * rate), np.float32), rate, (Phone("sil", 0.0, seconds),), (), "", language)
+
+
+def perform_room(
+    room: Room, lease: Lease, host: Host, socket_path: Path, stopping: threading.Event, on_event: Callable[[str], None]
+) -> None:
+    """Perform a room until it is off air, `stopping` is set, or another process has it. The gate's refusals are
+    waited out: it shows the slate meanwhile.
+    """
+    spec = stream_spec(room.take.width, room.take.height, room.take.fps)
+    while not stopping.is_set():
+        lease.write()
+        room.refresh_from_db()
+        if not room.wanted_on_air:
+            return
+        try:
+            gate = GateLine(socket_path, room, lease.fence)
+            try:
+                with storage.local_copy(room.avatar.model) as model:
+                    Stage(room, lease, gate, host, stopping, RoomClock(spec.fps), spec).run(model)
+            finally:
+                gate.close()
+        except OwnershipLost:
+            raise
+        except (AvowError, OSError) as error:
+            on_event(str(error))
+            stopping.wait(1.0)

@@ -1,0 +1,198 @@
+"""The verbs of rooms: plan, go on air, hand over, take back, stop. What a withdrawal or a regulator reaches.
+
+Nobody here performs or publishes: people say what they want, the gate decides whether it may be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from avatars.models import Avatar
+from avatars.services import FORMATS, avatar_content
+from avatars.speech import SpeechError, estimate_duration_s
+from compliance.accounts.models import Role, User
+from compliance.accounts.selectors import has_role
+from compliance.ledger.events import Event
+from compliance.ledger.services import record
+from compliance.release.models import TakeState
+from compliance.release.services import AvatarUse, Campaign, ScriptUse, cancel_take, order_take
+from streaming.errors import RoomRefused, RundownInvalid
+from streaming.models import Air, Room, RoomEvent, RoomState
+from streaming.rundown import Rundown
+
+Json = dict[str, Any]
+
+
+@transaction.atomic
+def plan_room(
+    *,
+    created_by: User,
+    avatar: Avatar,
+    title: str,
+    rundown: Rundown,
+    products: Sequence[Json],
+    speech_policy: Json,
+    campaign: Campaign,
+    picture: str,
+    hand_over_to: User | None = None,
+) -> Room:
+    """Fix what a room is to show and say, and ask brand legal for it.
+
+    `products`: facts as `streaming.dialogue` reads them. `speech_policy`: what the host may say beyond the rundown.
+    `picture`: a key of `avatars.services.FORMATS`.
+
+    Raises:
+        RoomRefused: room_not_ready.
+        RundownInvalid: rundown_unspeakable.
+    """
+    if not avatar.ready:
+        raise RoomRefused("room_not_ready", _("This avatar is not ready; choose another or wait for it."))
+    seconds = _spoken_seconds(rundown, campaign.language)
+    plan = {"rundown": rundown.to_json(), "products": list(products), "speech_policy": speech_policy}
+    width, height = FORMATS[picture]
+    content = {"language": campaign.language, "text": "\n".join(rundown.lines), **plan}
+    take = order_take(
+        organisation=avatar.organisation,
+        created_by=created_by,
+        grant=avatar.grant,
+        title=title,
+        avatar=AvatarUse(avatar.id, avatar.digest, avatar.name, avatar_content(avatar)),
+        script=ScriptUse(avatar.id, title, content, seconds),
+        campaign=campaign,
+        width=width,
+        height=height,
+    )
+    room = Room.objects.create(
+        organisation=avatar.organisation, created_by=created_by, take=take, avatar=avatar, title=title[:120],
+        plan=plan, hand_over_to=hand_over_to,
+    )  # fmt: skip
+    Air.objects.create(room=room)
+    return room
+
+
+def _spoken_seconds(rundown: Rundown, language: str) -> float:
+    """Seconds of one round, each line spoken once."""
+    try:
+        return sum(estimate_duration_s(line, language) for line in rundown.lines)
+    except SpeechError as error:
+        raise RundownInvalid("rundown_unspeakable", error.text, speech=error.code) from error
+
+
+# --- on air ---
+@transaction.atomic
+def go_on_air(*, room: Room, by: User) -> Room:
+    """Ask for the room to be shown. A producer of its organisation may.
+
+    Raises:
+        RoomRefused: room_not_yours, room_ended, room_on_air, room_not_permitted with the reasons of the last decision.
+    """
+    room = _locked(room)
+    if not has_role(by, room.organisation, Role.PRODUCER):
+        raise RoomRefused("room_not_yours", _("Only producers of this organisation can put the room on air."))
+    if room.state == RoomState.ENDED:
+        raise RoomRefused("room_ended", _("This room has ended. Plan a new one."))
+    if room.wanted_on_air:
+        raise RoomRefused("room_on_air", _("This room is on air already."))
+    if room.take.state != TakeState.PERMITTED:
+        text = _("The gate has not permitted this room yet: %(reasons)s")
+        why = " ".join(reason["text"] for reason in room.take.reasons) or _("wait for brand legal.")
+        raise RoomRefused("room_not_permitted", text % {"reasons": why}, reasons=room.take.reasons)
+    room.state, room.wanted_on_air, room.on_air_at = RoomState.ON_AIR, True, timezone.now()
+    room.save()
+    note(room=room, code="air_asked_for", text=_("%(name)s has put the room on air.") % {"name": by})
+    _log(room, Event.STREAMING_ROOM_ON_AIR, by)
+    return room
+
+
+@transaction.atomic
+def stop_room(*, room: Room, by: User, because: str) -> Room:
+    """Take the room off air for good. Producers and legal of its organisation, the person shown, and authorities may.
+
+    Raises:
+        RoomRefused: room_not_yours, room_ended.
+    """
+    room = _locked(room)
+    if not may_stop(by, room):
+        raise RoomRefused("room_not_yours", _("You cannot stop this room."))
+    if room.state == RoomState.ENDED:
+        raise RoomRefused("room_ended", _("This room has ended already."))
+    _end(room, by=by, because=because or _("Stopped by %(name)s.") % {"name": by})
+    if room.take.open:
+        cancel_take(take=room.take, by=by)
+    return room
+
+
+def may_stop(user: User, room: Room) -> bool:
+    """Whoever answers for the room, whose face it shows, or an authority."""
+    own = has_role(user, room.organisation, Role.PRODUCER, Role.LEGAL)
+    return own or room.take.grant.principal_id == user.pk or has_role_anywhere(user, Role.REGULATOR)
+
+
+def has_role_anywhere(user: User, role: Role) -> bool:
+    return user.memberships.filter(role=role).exists()
+
+
+@transaction.atomic
+def hand_over(*, room: Room, by: User, to_person: bool) -> Room:
+    """Silence the host because a person takes over, or give the word back to the host.
+
+    Raises:
+        RoomRefused: room_not_yours, room_off_air.
+    """
+    room = _locked(room)
+    if not has_role(by, room.organisation, Role.PRODUCER, Role.LEGAL):
+        raise RoomRefused("room_not_yours", _("Only people of this organisation can take the room over."))
+    if not room.wanted_on_air:
+        raise RoomRefused("room_off_air", _("This room is not on air."))
+    room.handed_over_at = timezone.now() if to_person else None
+    room.save()
+    text = _("%(name)s has taken over.") if to_person else _("%(name)s has given the word back to the host.")
+    note(room=room, code="handed_over" if to_person else "taken_back", text=text % {"name": by})
+    return room
+
+
+# --- what reaches a room from outside ---
+def stop_rooms_of_grant(grant_id: UUID, cause: str) -> int:
+    """Withdrawal step: every room of the grant ends. The picture was gone before: its permits are revoked."""
+    count = 0
+    for room in Room.objects.filter(take__grant_id=grant_id).exclude(state=RoomState.ENDED):
+        with transaction.atomic():
+            _end(_locked(room), by=None, because=cause)
+        count += 1
+    return count
+
+
+def note(
+    *, room: Room, code: str, text: str, at: datetime | None = None, data: Mapping[str, Any] | None = None
+) -> None:
+    """Write down what happened, for the dashboard and the archive."""
+    RoomEvent.objects.create(room=room, at=at or timezone.now(), code=code, text=text, data=dict(data or {}))
+
+
+def _locked(room: Room) -> Room:
+    return Room.objects.select_for_update(of=("self",)).select_related("take__grant", "organisation").get(pk=room.pk)
+
+
+def _end(room: Room, *, by: User | None, because: str) -> None:
+    room.state, room.wanted_on_air, room.ended_at = RoomState.ENDED, False, timezone.now()
+    room.ended_by, room.ended_because = by, because[:200]
+    room.save()
+    note(room=room, code="ended", text=because)
+    _log(room, Event.STREAMING_ROOM_ENDED, by)
+
+
+def _log(room: Room, event: Event, by: User | None) -> None:
+    record(
+        event=event,
+        subject_id=room.id,
+        organisation_id=room.organisation_id,
+        actor_id=by.pk if by else None,
+        data={"take": str(room.take_id), "grant": str(room.take.grant_id)},
+    )
