@@ -5,8 +5,8 @@
 //   player.addEventListener('segment', (event) => ...)  // event.detail: { sequence, date, verdict, accepted }
 //   player.start()
 //
-// `verify.init(bytes)` and `verify.segment(bytes)` return, or promise, what is to be said about the bytes, and throw
-// when they must not be shown. An init's verdict with `slate: true` makes the state `slate` while it is on screen.
+// `verify.init(bytes)` and `verify.segment(bytes, { afterSeek })` return, or promise, what is to be said about the bytes,
+// and throw when they must not be shown; `afterSeek`: the player left segments out itself. An init's verdict with `slate: true` makes the state `slate` while it is on screen.
 // States: idle, loading, playing, slate, stalled, unverified, blocked (the browser wants a click first), ended, failed.
 // The page needs `media-src blob:` in its content security policy. Reasons are codes; the words are the page's.
 
@@ -101,6 +101,7 @@ export class LivePlayer extends EventTarget {
   #init = null // { map, mime, timescale, verdict } of the init segment appended last
   #next = null // sequence number wanted next
   #period = null
+  #skipped = true // segments were left out before the next one
   #refused = null // reason while the newest segment was refused
   #ended = false
   #target = 1
@@ -198,7 +199,10 @@ export class LivePlayer extends EventTarget {
     const edge = Math.max(0, list.entries.length - EDGE_TARGETS)
     const lost = list.entries.length && (this.#next === null || this.#next < list.entries[0].sequence ||
       this.#next > list.entries.at(-1).sequence + 1)
-    if (lost) this.#next = list.entries[edge].sequence
+    if (lost) {
+      this.#next = list.entries[edge].sequence
+      this.#skipped = true
+    }
     for (const entry of list.entries) {
       if (entry.sequence < this.#next || signal.aborted) continue
       if (this.#ahead() > AHEAD_S) return
@@ -214,13 +218,15 @@ export class LivePlayer extends EventTarget {
       if (this.#init?.map !== entry.map && !await this.#begin(entry.map, signal)) return false
       const bytes = await this.#fetch(entry.url, signal)
       if (!bytes) return false
-      const verdict = await this.#checked('segment', bytes)
+      const verdict = await this.#checked('segment', bytes, { afterSeek: this.#skipped })
       await this.#append(entry, bytes, verdict)
       this.#refused = null
+      this.#skipped = false
       this.#tell('segment', { sequence: entry.sequence, date: entry.date, verdict, accepted: true })
     } catch (error) {
       if (!REFUSALS.has(error.reason)) throw error
       this.#refused = error.reason
+      this.#skipped = true
       this.#tell('segment', { sequence: entry.sequence, date: entry.date, verdict: error.cause, accepted: false })
       this.#look()
     }
@@ -241,9 +247,9 @@ export class LivePlayer extends EventTarget {
     return true
   }
 
-  async #checked (kind, bytes) {
+  async #checked (kind, bytes, options) {
     try {
-      return await this.#verify[kind](bytes)
+      return await this.#verify[kind](bytes, options)
     } catch (cause) {
       throw Object.assign(new PlayerError(`${kind}_unverified`), { cause })
     }

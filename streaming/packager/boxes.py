@@ -9,6 +9,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from streaming.packager.errors import MediaRefused
 from streaming.packager.spec import AAC_FRAME
 
 VIDEO_TRACK, AUDIO_TRACK = 1, 2
@@ -150,6 +151,24 @@ def media_segment(number: int, video: Sequence[Sample], audio: Sequence[Sample],
     offsets = [size + 8, size + 8 + sum(len(sample.data) for sample in video)]
     payload = [sample.data for _track, samples, _table in runs for sample in samples]
     return b"".join((styp, _prft(wall_ns, video[0].time), _moof(number, runs, offsets), box(b"mdat", *payload)))
+
+
+def with_number(segment: bytes, number: int) -> bytes:
+    """The same media segment with another mfhd sequence_number; times and media stay.
+
+    Raises:
+        MediaRefused: segment_unreadable; the bytes may come from a process that is not trusted.
+    """
+    at = 0
+    while segment[at + 4 : at + 8] != b"moof":
+        size = int.from_bytes(segment[at : at + 4], "big")
+        if size < 8 or at + size >= len(segment):
+            raise MediaRefused("segment_unreadable", "This is no media segment: it has no moof.")
+        at += size
+    header, field = at + 8, at + 20  # the first child of moof; behind its size, kind, version and flags, the number
+    if segment[header : header + 8] != struct.pack(">I4s", 16, b"mfhd"):
+        raise MediaRefused("segment_unreadable", "This is no media segment: its moof does not begin with mfhd.")
+    return segment[:field] + struct.pack(">I", number & 0xFFFFFFFF) + segment[field + 4 :]
 
 
 def _video_table(samples: Sequence[Sample]) -> bytes:

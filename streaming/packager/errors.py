@@ -8,7 +8,8 @@ from compliance.errors import BadInput, Refused, Unavailable
 class MediaRefused(BadInput):
     """A setting, frame or sound that cannot be packaged.
 
-    Codes: stream_spec_invalid, picture_shape, samples_mismatch, encoder_unavailable, slate_invalid, package_finished.
+    Codes: stream_spec_invalid, picture_shape, samples_mismatch, encoder_unavailable, slate_invalid, package_finished,
+    segment_unreadable.
     """
 
 

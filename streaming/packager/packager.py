@@ -7,7 +7,7 @@ and sound never travels without the labelled picture.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import av
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.clock import MediaClock, frames_to_ns
-from streaming.packager.boxes import Sample, init_segment, media_segment
+from streaming.packager.boxes import Sample, init_segment, media_segment, with_number
 from streaming.packager.encoders import AudioEncoder, VideoEncoder
 from streaming.packager.errors import MediaRefused
 from streaming.packager.spec import AAC_FRAME, VIDEO_TIMESCALE, Rendition, StreamSpec
@@ -43,6 +43,13 @@ class Segment:
     def duration(self) -> Fraction:
         """Seconds."""
         return Fraction(self.ticks, VIDEO_TIMESCALE)
+
+    def numbered(self, sequence: int, *, fragment: int) -> Segment:
+        """The same segment at another place in the list, before it is signed.
+
+        `fragment`: mfhd's number inside the bytes, which has to be the signed number (C2PA 2.4, 19.4.2).
+        """
+        return replace(self, sequence=sequence, data=with_number(self.data, fragment))
 
 
 @dataclass

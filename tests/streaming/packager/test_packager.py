@@ -114,6 +114,21 @@ def test_wall_time_stands_inside_the_segment(packaged: Session) -> None:
     assert [kind for kind, _ in boxes(second.data)] == [b"styp", b"prft", b"moof", b"mdat"]
 
 
+def test_number_for_the_signature_is_set_without_touching_anything_else(packaged: Session) -> None:
+    segment = packaged.of("high")[1]
+    other = segment.numbered(70_000, fragment=81_234)
+    assert other.sequence == 70_000 and len(other.data) == len(segment.data)
+    numbers = [dict(boxes(dict(boxes(s.data))[b"moof"]))[b"mfhd"] for s in (segment, other)]
+    assert [struct.unpack(">II", number) for number in numbers] == [(0, 2), (0, 81_234)]
+    assert other.numbered(1, fragment=2) == segment
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 64, b"\0\0\0\x08styp", b"\0\0\0\x10moof\0\0\0\x08trak", b"\xff" * 40])
+def test_bytes_of_a_performer_gone_wild_are_refused_not_searched_for_ever(data: bytes) -> None:
+    with pytest.raises(MediaRefused, match="segment_unreadable"):
+        Segment("low", 0, 0, 25, 0, 90_000, data).numbered(1, fragment=2)
+
+
 def test_half_rate_keeps_time(packaged: Session) -> None:
     packager = Packager(SMALL, start_ns=START_NS)
     step, segments = packager.clock.samples_for(2), []

@@ -36,7 +36,7 @@ player.start()
 
 @pytest.fixture
 def play(room: Room, watch: Callable[[str], Page]) -> Callable[[], Page]:
-    shutil.copy(ROOT / "static" / "js" / "live_player.js", room.folder / "live_player.js")
+    shutil.copy(ROOT / "static" / "avow" / "live_player.js", room.folder / "live_player.js")
     return lambda: watch(SCRIPT)
 
 
