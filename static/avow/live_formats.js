@@ -84,16 +84,25 @@ export const superbox = (bytes, start, end) => {
   const labelled = description && description.kind === 'jumd' && bytes[description.payload + 16] & 2
   if (!labelled) throw new Error('a superbox without a label')
   const label = bytes.subarray(description.payload + 17, description.end)
-  return { label: text(label.subarray(0, label.indexOf(0))), body: bytes.subarray(start + 8, end), content }
+  if (!label.includes(0)) throw new Error('a label without an end')
+  const head = hex(bytes.subarray(description.payload, description.payload + 17))
+  return { label: text(label.subarray(0, label.indexOf(0))), head, body: bytes.subarray(start + 8, end), content }
 }
 
 export const children = (bytes, parent) => parent.content
   .filter((box) => box.kind === 'jumb').map((box) => superbox(bytes, box.start, box.end))
 
-export const child = (bytes, parent, label) => {
+/** A part of the store that no hash covers must be exactly what its place asks for: `kind`, requestable, labelled. */
+export const checkKind = (box, kind) => {
+  const expected = `${hex(new TextEncoder().encode(kind))}00110010800000aa00389b7103`
+  if (box.head !== expected) throw new Error(`${box.label} is of another kind`)
+  return box
+}
+
+export const child = (bytes, parent, label, kind = null) => {
   const found = children(bytes, parent).filter((one) => one.label === label)
   if (found.length !== 1) throw new Error(`${found.length} boxes named ${label}`)
-  return found[0]
+  return kind ? checkKind(found[0], kind) : found[0]
 }
 
 export const cborOf = (bytes, box) => {

@@ -7,7 +7,7 @@
 // does not hold.
 
 import {
-  ES256, LiveInvalid, Tag, ascii, boxes, byteString, cborOf, child, children, contentHash, coseHolds,
+  ES256, LiveInvalid, Tag, ascii, boxes, byteString, cborOf, checkKind, child, children, contentHash, coseHolds,
   coseKey, decode, hex, importKey, reading, refuse, same, sha256, sign1, superbox, view,
 } from './live_formats.js'
 import { certificate, checkChain } from './live_x509.js'
@@ -15,6 +15,7 @@ import { certificate, checkChain } from './live_x509.js'
 export { LiveInvalid }
 
 const C2PA_UUID = 'd8fec3d61b0e483c92975828877ec481'
+const UUID_HEAD = `\0\0\0\0manifest\0${'\0'.repeat(8)}`
 const SCHEME = 'urn:c2pa:verifiable-segment-info'
 const SCHEME_OFFSET = 12
 const SESSION_KEYS = 'c2pa.session-keys'
@@ -27,23 +28,26 @@ const X5CHAIN = 33
 
 // --- the init segment ---
 const manifestOf = (bytes) => {
-  const root = reading('init_damaged', () => boxes(bytes))
-  const kinds = root.map((box) => box.kind)
+  const all = reading('init_damaged', () => boxes(bytes))
+  const kinds = all.map((box) => box.kind)
   if (kinds[0] !== 'ftyp' || !kinds.includes('moov')) refuse('init_damaged', 'no ftyp and moov')
   if (kinds.includes('mdat') || kinds.includes('moof')) refuse('init_has_media')
   const isC2pa = (box) => box.kind === 'uuid' && hex(bytes.subarray(box.payload, box.payload + 16)) === C2PA_UUID
-  const found = root.filter(isC2pa)
+  const found = all.filter(isC2pa)
   if (!found.length) refuse('manifest_absent')
   return reading('manifest_not_trusted', () => {
-    const at = found[0].payload + 20
-    const isStore = ascii(bytes.subarray(at, at + 9)) === 'manifest\0'
-    if (found.length > 1 || !isStore) throw new Error('not one manifest store')
-    const store = bytes.subarray(at + 17, found[0].end)
-    const outer = boxes(store)
-    const manifests = children(store, superbox(store, outer[0].start, outer[0].end))
-    if (outer.length !== 1 || manifests.length !== 1) throw new Error('not one manifest')
-    const bound = root.filter((box) => !isC2pa(box) && box.kind !== 'ftyp' && box.kind !== 'mfra')
-    return { store, manifest: manifests[0], bound }
+    const at = found[0].payload + 16
+    const store = bytes.subarray(at + UUID_HEAD.length, found[0].end)
+    if (found.length > 1 || ascii(bytes.subarray(at, at + UUID_HEAD.length)) !== UUID_HEAD) {
+      throw new Error('not one manifest store')
+    }
+    const [outer, ...others] = boxes(store)
+    const root = checkKind(superbox(store, outer.start, outer.end), 'c2pa')
+    const manifests = children(store, root)
+    const alone = outer.kind === 'jumb' && root.label === 'c2pa' && !others.length && manifests.length === 1
+    if (!alone) throw new Error('not one manifest')
+    const bound = all.filter((box) => !isC2pa(box) && box.kind !== 'ftyp' && box.kind !== 'mfra')
+    return { store, manifest: checkKind(manifests[0], 'c2ma'), bound }
   })
 }
 
@@ -58,7 +62,7 @@ const listed = (claim) => new Map(claim.get('created_assertions').map((one) => {
 
 const checkAssertions = async (store, manifest, claim) => {
   const stated = listed(claim)
-  const assertions = child(store, manifest, 'c2pa.assertions')
+  const assertions = child(store, manifest, 'c2pa.assertions', 'c2as')
   if (claim.get('alg') !== 'sha256' || children(store, assertions).length !== stated.size) {
     throw new Error('assertions that nothing lists')
   }
@@ -79,14 +83,18 @@ const checkBinding = async (bytes, bound, binding) => {
 }
 
 const checkClaim = async (store, manifest, trust) => {
-  const message = sign1(decode(cborOf(store, child(store, manifest, 'c2pa.signature'))))
+  const message = sign1(decode(cborOf(store, child(store, manifest, 'c2pa.signature', 'c2cs'))))
   const chain = [message.headers.get(X5CHAIN) ?? message.unprotected.get(X5CHAIN)].flat().map(certificate)
   if (chain[0].curve[0] !== 'P-256') throw new Error('a claim signed with another algorithm than ES256')
   const key = await importKey('spki', chain[0].spki, ES256)
-  const claim = cborOf(store, child(store, manifest, 'c2pa.claim.v2'))
+  const claim = cborOf(store, child(store, manifest, 'c2pa.claim.v2', 'c2cl'))
   if (!await coseHolds(message, claim, key, ES256)) throw new Error('the claim signature does not verify')
   await checkChain(chain, trust.others, trust.pins, trust.now)
-  return { claim: decode(claim), signer: chain[0] }
+  const stated = decode(claim)
+  // The manifest's name stands outside of what is hashed; the claim names it where it says where its signature is.
+  const named = stated.get('signature') === `self#jumbf=/c2pa/${manifest.label}/c2pa.signature`
+  if (!named) throw new Error('the manifest was renamed')
+  return { claim: stated, signer: chain[0] }
 }
 
 const sessionKey = async (entry, signer) => {
@@ -117,13 +125,28 @@ const sessionKeys = async (assertion, signer) => {
   }
 }
 
+/** What the signer states about the stream, for the page to show and to compare with what it expects. */
+const statements = (manifestId, claim, assertion, signer) => {
+  const [mark] = assertion('c2pa.soft-binding')?.get('blocks') ?? []
+  const [action] = assertion('c2pa.actions.v2')?.get('actions') ?? []
+  return Object.freeze({
+    manifestId,
+    title: claim.get('dc:title') ?? '',
+    signer: signer.commonName,
+    receiptId: assertion('org.avow.consent-receipt')?.get('receiptId') ?? '',
+    mark: mark ? hex(mark.get('value')) : '',
+    digitalSourceType: action?.get('digitalSourceType') ?? '',
+  })
+}
+
 const verifyInit = async (bytes, trust) => {
   const { store, manifest, bound } = manifestOf(bytes)
   try {
     const { claim, signer } = await checkClaim(store, manifest, trust)
     const assertion = await checkAssertions(store, manifest, claim)
     await checkBinding(bytes, bound, assertion(HARD_BINDING))
-    return { manifestId: manifest.label, keys: await sessionKeys(assertion(SESSION_KEYS), signer) }
+    const keys = await sessionKeys(assertion(SESSION_KEYS), signer)
+    return { keys, statements: statements(manifest.label, claim, assertion, signer) }
   } catch (error) {
     if (error instanceof LiveInvalid) throw error
     return refuse('manifest_not_trusted', error.message)
@@ -218,8 +241,9 @@ export class LiveVerification {
     return new LiveVerification(await verifyInit(new Uint8Array(initBytes), { others, pins, now }), options)
   }
 
-  get manifestId() {
-    return this.#init.manifestId
+  /** What the signed manifest states: manifestId, title, signer, receiptId, mark (hex), digitalSourceType. */
+  get statements() {
+    return this.#init.statements
   }
 
   /** Judge the next segment: `{ ok, sequence, signedAt, code, reason, text }`. Calls are answered in their order. */
@@ -245,7 +269,7 @@ export class LiveVerification {
 
   async #check(bytes) {
     const { statement, hashed } = readSegment(bytes)
-    if (statement.manifestId !== this.#init.manifestId) refuse('manifest_of_another')
+    if (statement.manifestId !== this.#init.statements.manifestId) refuse('manifest_of_another')
     const key = this.#init.keys.get(statement.kid) || refuse('key_unknown')
     if (!await coseHolds(statement.signed, statement.signed.payload, key.key, key.number)) refuse('signature_wrong')
     this.#checkTime(statement.signedAt ?? this.#now(), key)

@@ -5,7 +5,7 @@ import { ascii, concat, hex, same, sha256 } from './live_formats.js'
 const MAX_CHAIN = 5
 const OID = {
   basicConstraints: '551d13', keyUsage: '551d0f', extendedKeyUsage: '551d25',
-  harmless: ['551d0e', '551d23'],
+  harmless: ['551d0e', '551d23'], commonName: '550403',
   claimSigning: '2b0601040183e85e0201', emailProtection: '2b06010505070304',
   curves: { '2a8648ce3d030107': ['P-256', 32], '2b81040022': ['P-384', 48] },
   hashes: { '2a8648ce3d040302': 'SHA-256', '2a8648ce3d040303': 'SHA-384' },
@@ -37,6 +37,12 @@ const moment = (node) => {
   return Date.UTC(full, month - 1, day, hour, minute, second)
 }
 
+const commonName = (name) => {
+  const parts = sequence(der(name)).flatMap(sequence).map(sequence)
+  const found = parts.find(([kind]) => hex(kind.value) === OID.commonName)
+  return found ? new TextDecoder().decode(found[1].value) : ''
+}
+
 export const certificate = (bytes) => {
   const outer = der(bytes)
   const [tbs, algorithm, signature] = sequence(outer)
@@ -47,7 +53,7 @@ export const certificate = (bytes) => {
   if (!curve) throw new Error('a key of a kind that is not taken')
   const found = {
     bytes: outer.whole, tbs: tbs.whole, issuer: issuer.whole, subject: subject.whole, spki: spki.whole,
-    notBefore, notAfter, curve,
+    notBefore, notAfter, curve, commonName: commonName(subject.whole),
     hash: OID.hashes[hex(sequence(algorithm)[0].value)], signature: signature.value.subarray(1),
     authority: false, pathLength: Infinity, usage: 0, purposes: [],
   }

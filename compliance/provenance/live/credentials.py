@@ -15,6 +15,7 @@ from compliance.provenance.live.cbor import CborInvalid, decode
 from compliance.provenance.live.cose import CoseInvalid
 from compliance.provenance.live.errors import LiveInvalid, LiveReason
 from compliance.provenance.live.session_keys import SESSION_KEYS_LABEL, PublishedKey, read_assertion
+from compliance.provenance.live.writer import UUID_HEAD
 from compliance.provenance.store import locate_store
 
 _X5CHAIN = 33
@@ -52,6 +53,8 @@ def check_init(data: bytes) -> bytes:
         raise LiveInvalid(LiveReason.MANIFEST_NOT_TRUSTED, why=error.code) from error
     if location is None:
         raise LiveInvalid(LiveReason.MANIFEST_ABSENT)
+    if data[location.offset - len(UUID_HEAD) : location.offset] != UUID_HEAD:
+        raise LiveInvalid(LiveReason.MANIFEST_NOT_TRUSTED, why="a store with a Merkle tree, or of another version")
     return location.data
 
 

@@ -7,6 +7,7 @@ the key is gone with the process, and a new session begins with the next number.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -38,7 +39,9 @@ from compliance.provenance.pki import Pki
 from compliance.provenance.tsa import request_time_stamp
 
 ROTATION_MARGIN = timedelta(hours=1)
-"""So long before its key's end a session asks for a successor; many times a TSA's worst hour."""
+"""So long before its key's end a session asks for a successor; a TSA has time to come back."""
+MAX_CLOCK_DISAGREEMENT = timedelta(seconds=30)
+"""When wall clock and elapsed time part by more, one of them has jumped and a new session starts from the truth."""
 
 
 class SequenceStore(Protocol):
@@ -87,20 +90,21 @@ class LiveSession:
     sequences: SequenceStore
     terms: SessionTerms = field(default_factory=SessionTerms)
     now: Callable[[], datetime] = _utc_now
+    elapsed: Callable[[], float] = time.monotonic
     init: SignedInit | None = None
     _track: timing.TrackTiming | None = None
-    _signed_at: datetime | None = None
 
     def __post_init__(self) -> None:
         self._key = SessionKey(self.terms.algorithm)
-        created_at = self.now().replace(microsecond=0)
-        self.key_terms = KeyTerms(self.sequences.last() + 1, created_at, self.terms.validity)
+        self._began, self._began_at = self.now(), self.elapsed()
+        self.key_terms = KeyTerms(self.sequences.last() + 1, self._began.replace(microsecond=0), self.terms.validity)
 
     @property
     def rotation_due(self) -> bool:
         """Whether a successor with a new init segment should take over at the next segment."""
         margin = min(ROTATION_MARGIN, self.terms.validity / 2)
-        return self.now() >= self.key_terms.expires_at - margin
+        jumped = abs(self.now() - self._time()) > MAX_CLOCK_DISAGREEMENT
+        return jumped or self._time() >= self.key_terms.expires_at - margin
 
     def sign_init(self, init: bytes) -> bytes:
         """``init`` (``ftyp`` and ``moov``) with the session's manifest, read back as Trusted. Once per session.
@@ -143,12 +147,18 @@ class LiveSession:
         self.sequences.record(sequence_number)
         return signed
 
+    def _time(self) -> datetime:
+        """The wall time of the session's beginning, which the TSA confirmed, and what has elapsed since.
+
+        A wall clock that jumps on air neither back-dates a signature nor sends it into the future.
+        """
+        return self._began + timedelta(seconds=self.elapsed() - self._began_at)
+
     def _signing_time(self) -> datetime:
-        """Now, or the time last used when the clock has stepped back; raises SessionRefused at the key's end."""
-        moment = max(self.now(), self._signed_at or self.key_terms.created_at).replace(microsecond=0)
+        """Whole seconds; raises SessionRefused at the key's end."""
+        moment = self._time().replace(microsecond=0)
         if moment >= self.key_terms.expires_at:
             raise SessionRefused("session_expired", _("The session's key has expired. Begin a new session."))
-        self._signed_at = moment
         return moment
 
     def _sign(self, segment: bytes, sequence: int, manifest_id: str, moment: datetime) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import random
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -19,9 +20,11 @@ from playwright.sync_api import Page, sync_playwright
 
 from compliance.provenance.live import LiveInvalid, LiveSession, LiveVerifier, SessionAlgorithm, SessionTerms
 from compliance.provenance.live.selectors import viewer_options
-from tests.provenance.conftest import Installation
+from compliance.provenance.manifest import DigitalSource
+from tests.provenance.conftest import MARK, Installation
 from tests.provenance.live.conftest import Numbers, Stream, signed_stream
-from tests.provenance.live.forging import sign_with_stolen_key, with_signature_of
+from tests.provenance.live.forging import flip, sign_with_stolen_key, with_signature_of
+from tests.provenance.live.media import boxes
 from tests.provenance.live.test_attacks import CHANGES, INITS
 
 pytestmark = pytest.mark.browser
@@ -40,6 +43,13 @@ JUDGE = """async ({init, segments, options, clock}) => {
   }
   const verdicts = await Promise.all(segments.map((one) => stream.verifySegment(bytes(one))))
   return verdicts.map((one) => [one.ok, one.sequence, one.reason, one.code, one.text])
+}"""
+
+
+STATEMENTS = """async ({init, options}) => {
+  const { LiveVerification } = await import('/avow/live_verify.js')
+  const bytes = Uint8Array.from(atob(init), (letter) => letter.charCodeAt(0))
+  return (await LiveVerification.create(bytes, options)).statements
 }"""
 
 
@@ -179,6 +189,41 @@ def test_what_a_stolen_key_signs_is_judged_as_by_us(
     assert [reason for _ok, _number, reason, _code in found] == [
         "key_not_yet_valid", "key_expired", "sequence_too_low", "",
     ]  # fmt: skip
+
+
+def test_random_damage_is_judged_as_by_us(judge: Judge, ours: Judge, stream: Stream) -> None:
+    """Seeded, so that a difference found once is found again."""
+    chance = random.Random(2024)
+    segment, size = stream.segments[0], len(stream.segments[0])
+    start, end = next((start, end) for kind, start, end in boxes(segment) if kind == b"emsg")
+    places = [chance.randrange(start, end) for _ in range(150)] + [chance.randrange(size) for _ in range(50)]
+    damaged = [flip(segment, at, chance.randrange(8)) for at in places]
+    damaged += [segment[:at] + chance.randbytes(chance.randrange(6)) + segment[at + 3 :] for at in places[:60]]
+    found, expected = told(judge(stream.init, damaged)), told(ours(stream.init, damaged))
+    assert [(ok, code) for ok, _number, _reason, code in found] == [(ok, code) for ok, _n, _r, code in expected]
+
+
+def test_random_damage_to_the_init_is_never_trusted(judge: Judge, stream: Stream) -> None:
+    """Everywhere but in the padding of the signature's box, which no signature can cover."""
+    chance = random.Random(2025)
+    _kind, start, end = boxes(stream.init)[1]
+    signature = stream.init.index(b"c2pa.signature\0")
+    for at in [*(chance.randrange(start, signature) for _ in range(60)), *range(start, start + 90), end - 1]:
+        (verdict,) = judge(flip(stream.init, at, chance.randrange(8)), []) or [[True]]
+        assert verdict[0] is False, at - start
+
+
+def test_the_page_learns_what_the_signer_states(page: Page, stream: Stream, installation: Installation) -> None:
+    given = {"init": base64.b64encode(stream.init).decode(), "options": viewer_options(pki=installation.pki)}
+    stated = page.evaluate(STATEMENTS, given)
+    assert stated.pop("manifestId").startswith("urn:c2pa:")
+    assert stated == {
+        "title": "Autumn tea, take 3",
+        "signer": "Avow claim signer",
+        "receiptId": "8c7d8a52-3f5d-4a3f-9d39-1f1a5bb0a0c1",
+        "mark": MARK.hex(),
+        "digitalSourceType": DigitalSource.COMPOSITE.uri,
+    }
 
 
 def test_trust_comes_from_the_site_s_anchors_alone(judge: Judge, stream: Stream) -> None:

@@ -48,14 +48,19 @@ def refused(session: LiveSession, segment: bytes, number: int) -> str:
     return refusal.value.code
 
 
-class Clock:
-    """A clock the test sets."""
+class Clocks:
+    """The wall clock and the elapsed time of a machine, which the test moves."""
 
     def __init__(self) -> None:
-        self.now = datetime.now(UTC)
+        self.wall, self.uptime = datetime.now(UTC), 1000.0
 
-    def __call__(self) -> datetime:
-        return self.now
+    def pass_time(self, span: timedelta) -> None:
+        self.wall += span
+        self.uptime += span.total_seconds()
+
+    @property
+    def given(self) -> dict[str, Callable[[], Any]]:
+        return {"now": lambda: self.wall, "elapsed": lambda: self.uptime}
 
 
 # --- what is published ---
@@ -268,26 +273,31 @@ def test_a_restart_begins_a_new_session_where_the_numbers_stopped(
 
 # --- keys ---
 def test_a_session_asks_for_its_successor_and_then_stops(begin: Callable[..., LiveSession], media: Media) -> None:
-    clock = Clock()
-    session = begin(now=clock)
+    clocks = Clocks()
+    session = begin(**clocks.given)
     session.sign_init(media[0])
     assert not session.rotation_due
-    clock.now += timedelta(hours=23, seconds=1)
+    clocks.pass_time(timedelta(hours=23, seconds=1))
     assert session.rotation_due
     session.sign_segment(media[1][0], 1)
-    clock.now += timedelta(hours=1)
+    clocks.pass_time(timedelta(hours=1))
     assert refused(session, media[1][1], 2) == "session_expired"
 
 
-def test_a_clock_that_steps_back_does_not_back_date_a_signature(
-    begin: Callable[..., LiveSession], media: Media, verifier: LiveVerifier
+@pytest.mark.parametrize("jump", [timedelta(hours=3), timedelta(hours=-3), timedelta(days=400)])
+def test_a_clock_that_jumps_on_air_moves_no_signature_and_asks_for_a_new_session(
+    jump: timedelta, begin: Callable[..., LiveSession], media: Media, verifier: LiveVerifier
 ) -> None:
-    clock = Clock()
-    session = begin(now=clock)
+    clocks = Clocks()
+    session = begin(**clocks.given)
     verifier.init(session.sign_init(media[0]))
-    first = verifier.segment(session.sign_segment(media[1][0], 1))
-    clock.now -= timedelta(hours=3)
-    assert verifier.segment(session.sign_segment(media[1][1], 2)).signed_at == first.signed_at
+    first = verifier.segment(session.sign_segment(media[1][0], 1)).signed_at
+    clocks.pass_time(timedelta(seconds=2))
+    clocks.wall += jump
+    assert session.rotation_due
+    second = verifier.segment(session.sign_segment(media[1][1], 2)).signed_at
+    assert first and second
+    assert second - first == timedelta(seconds=2)
 
 
 @pytest.mark.parametrize("validity", [timedelta(hours=25), timedelta(seconds=1)])
