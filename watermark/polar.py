@@ -51,12 +51,12 @@ def encode(info: Bits) -> Bits:
     return _transform(word)
 
 
-def decode(soft: Soft) -> list[Bits]:
-    """The information bits uint8[96] of the most likely code words, best first, at most `LIST_SIZE`.
+def decode(soft: Soft, list_size: int = LIST_SIZE) -> list[Bits]:
+    """The information bits uint8[96] of the most likely code words, best first, at most `list_size`.
 
     `soft` is float[512]: positive where a 0 is likelier, in any scale common to all positions (min-sum).
     """
-    search = _ListSearch()
+    search = _ListSearch(list_size)
     words, _ = search.visit(np.asarray(soft, dtype=np.float64)[None, :], 0)
     return [_transform(word)[_INFORMATION] for word in words[np.argsort(search.cost, kind="stable")]]
 
@@ -64,8 +64,9 @@ def decode(soft: Soft) -> list[Bits]:
 class _ListSearch:
     """One decoding: the cost of each surviving path, low is likely."""
 
-    def __init__(self) -> None:
+    def __init__(self, list_size: int) -> None:
         self.cost: Soft = np.zeros(1)
+        self._list_size = list_size
 
     def visit(self, soft: Soft, start: int) -> tuple[Bits, Indices]:
         """Decodes the subtree of soft[L, n] whose first input bit is `start`.
@@ -94,7 +95,7 @@ class _ListSearch:
         zero = self.cost + np.maximum(-soft, 0).sum(axis=1)
         one = self.cost + np.maximum(soft, 0).sum(axis=1)
         both = np.concatenate([zero, one])
-        keep = np.argsort(both, kind="stable")[:LIST_SIZE]
+        keep = np.argsort(both, kind="stable")[: self._list_size]
         self.cost = both[keep]
         words = np.repeat((keep >= paths).astype(np.uint8)[:, None], width, axis=1)
         return words, keep % paths

@@ -3,5 +3,16 @@
 from watermark.sound.detection import SoundDetection, detect_sound
 from watermark.sound.embedding import SoundEmbedder, embed_sound
 from watermark.sound.pattern import SoundPattern, make_sound_pattern
+from watermark.sound.verification import SoundSlice, SoundVerification, verify_sound
 
-__all__ = ["SoundDetection", "SoundEmbedder", "SoundPattern", "detect_sound", "embed_sound", "make_sound_pattern"]
+__all__ = [
+    "SoundDetection",
+    "SoundEmbedder",
+    "SoundPattern",
+    "SoundSlice",
+    "SoundVerification",
+    "detect_sound",
+    "embed_sound",
+    "make_sound_pattern",
+    "verify_sound",
+]

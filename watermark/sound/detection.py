@@ -31,6 +31,7 @@ _SEARCH_S = 12.0
 _EXPLAINED = 0.7
 _EXPLAINED_ROWS, _EXPLAINED_SCORE = 50, 3.5
 _JOIN_GAP_S = 2.5
+_CHANGE_COST = 9.0  # nats: a change of mark every few minutes
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def _detections(piece: Spectrogram, readings: Sequence[_Reading]) -> list[SoundD
         rows = [_binned(r.evidence, r.bins, evidence.shape[1]) for r in readings if r.mark == mark]
         evidence[state] = np.max(rows, axis=0)
     found = []
-    for stretch in stretches(evidence):
+    for stretch in stretches(evidence, _CHANGE_COST):
         if stretch.state:
             own = [r for r in readings if r.mark == marks[stretch.state - 1]]
             to_s = min(seconds, stretch.end * BIN_S)

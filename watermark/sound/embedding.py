@@ -16,6 +16,7 @@ import scipy.fft
 
 from watermark.errors import BadMedia
 from watermark.sound.grid import CELL_S, CYCLE_ROWS, Singles, band_weights, hop_samples
+from watermark.sound.masking import Mask
 from watermark.sound.pattern import SoundPattern
 from watermark.sound.samples import checked_block, checked_rate
 from watermark.sound.strength import RowStrength
@@ -24,11 +25,12 @@ Spectra = npt.NDArray[np.complex64]
 
 
 class _Row(NamedTuple):
-    """One row of cells: frames complex64[frames, channels, bins], level float32[BANDS] in dB."""
+    """One row of cells: frames complex64[frames, channels, bins], level and most float32[BANDS] in dB."""
 
     number: int
     spectra: Spectra
     level: Singles
+    most: Singles
 
 
 class SoundEmbedder:
@@ -50,7 +52,9 @@ class SoundEmbedder:
         self._hop = hop_samples(sample_rate)
         steps = np.arange(2 * self._hop, dtype=np.float64) + 0.5
         self._window = np.sin(np.pi * steps / (2 * self._hop)).astype(np.float32)  # squares of two add up to one
-        self._weights = band_weights(np.arange(self._hop + 1) * sample_rate / (2 * self._hop))
+        frequencies = np.arange(self._hop + 1) * sample_rate / (2 * self._hop)
+        self._weights = band_weights(frequencies)
+        self._mask = Mask(frequencies)
         self._strength = RowStrength(self._hop)
         # The first frame reaches half its length back before the first sample.
         self._waiting: Singles = np.zeros((channels, self._hop), dtype=np.float32)
@@ -119,12 +123,13 @@ class SoundEmbedder:
         halves = samples.reshape(self.channels, frames + 1, self._hop)
         cut = np.concatenate([halves[:, :-1], halves[:, 1:]], axis=2).transpose(1, 0, 2)
         spectra = scipy.fft.rfft(cut * self._window, axis=2)
-        power = (np.square(spectra.real) + np.square(spectra.imag)).sum(axis=1) @ self._weights
-        return _Row(index, spectra, self._strength.level(power))
+        power = (np.square(spectra.real) + np.square(spectra.imag)).sum(axis=1)
+        level = self._strength.level(power @ self._weights)
+        return _Row(index, spectra, level, self._mask.most_db(power.mean(axis=0)))
 
     def _marked(self, row: _Row, next_level: Singles, samples: Singles) -> Singles:
         """float32[channels, frames * hop]: `samples` from the beginning of the row's first frame, with its change."""
-        gains = self._strength.gains(row.level, next_level, self._cells[row.number % CYCLE_ROWS])
+        gains = self._strength.gains(row.level, next_level, row.most, self._cells[row.number % CYCLE_ROWS])
         factors = np.power(10.0, (self._weights @ gains) / 20, dtype=np.float32) - 1
         change = scipy.fft.irfft(row.spectra * factors, 2 * self._hop, axis=2) * self._window
         first, second = change[:, :, : self._hop], change[:, :, self._hop :]

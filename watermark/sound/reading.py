@@ -15,6 +15,8 @@ from watermark.sound.carriers import Signs, SoundCarriers
 from watermark.sound.grid import BANDS, CELLS, CYCLE_ROWS, SLOTS, Floats
 from watermark.sound.synchronisation import Cells
 
+_LIST_SIZE = 32  # reads at a score lower by 0.6 than a list of eight would, for a quarter more time
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -51,7 +53,7 @@ class Reader:
         signed = (cells.values * self._signs[cells.rows]).reshape(-1).astype(np.float64)
         soft = np.bincount(bits, signed, minlength=CODE_BITS + 1)[:CODE_BITS].astype(np.float64)
         energy = float(np.square(signed[bits < CODE_BITS]).sum())
-        for word in decode(soft):
+        for word in decode(soft, _LIST_SIZE):
             mark = self._payload.mark(word)
             if mark is not None:
                 score = _ratio(float(soft @ (1.0 - 2.0 * encode(word))), energy)

@@ -65,9 +65,7 @@ def _window_samples(sample_rate: int) -> int:
     return 2 * round(sample_rate * _WINDOW_S / 2)
 
 
-def _frames(
-    blocks: Iterable[npt.NDArray[np.float32]], sample_rate: int, hop: int, bins: int
-) -> Iterator[Singles]:
+def _frames(blocks: Iterable[npt.NDArray[np.float32]], sample_rate: int, hop: int, bins: int) -> Iterator[Singles]:
     """float32[n, bins] in batches; frame i is centred on sample i * hop."""
     size = _window_samples(sample_rate)
     window = np.hanning(size + 1)[:-1].astype(np.float32)

@@ -34,9 +34,7 @@ def search(sound: Spectrogram, synchroniser: Synchroniser) -> list[Alignment]:
     return _standing_out(sound, synchroniser, far)
 
 
-def _standing_out(
-    sound: Spectrogram, synchroniser: Synchroniser, speeds: list[tuple[float, float]]
-) -> list[Alignment]:
+def _standing_out(sound: Spectrogram, synchroniser: Synchroniser, speeds: list[tuple[float, float]]) -> list[Alignment]:
     tried = _peaks(sound, synchroniser, speeds)
     best = sorted((a for a in tried if a.score >= _MIN_SYNC), reverse=True)[:_CANDIDATES]
     return sorted((_refined(sound, synchroniser, one) for one in best), reverse=True)

@@ -10,7 +10,6 @@ import numpy as np
 from watermark.sound.grid import Floats
 
 BIN_S = 0.2
-_CHANGE_COST = 9.0  # in nats: a change of mark every few minutes
 
 
 @dataclass(frozen=True)
@@ -22,9 +21,10 @@ class Stretch:
     end: int
 
 
-def stretches(evidence: Floats) -> list[Stretch]:
+def stretches(evidence: Floats, change_cost: float) -> list[Stretch]:
     """The stretches of the most likely path through float64[states, bins] of log-likelihoods (Viterbi).
 
+    change_cost: in nats; how much evidence a change of state takes.
     What has equal evidence everywhere, as silence has, is counted to the stretch before it.
     """
     states, bins = evidence.shape
@@ -32,9 +32,9 @@ def stretches(evidence: Floats) -> list[Stretch]:
     origin = np.zeros((bins, states), dtype=np.int64)
     for i in range(1, bins):
         best = int(np.argmax(total))
-        change = total[best] - _CHANGE_COST > total
+        change = total[best] - change_cost > total
         origin[i] = np.where(change, best, np.arange(states))
-        total = np.where(change, total[best] - _CHANGE_COST, total) + evidence[:, i]
+        total = np.where(change, total[best] - change_cost, total) + evidence[:, i]
     path = np.zeros(bins, dtype=np.int64)
     path[-1] = int(np.argmax(total))
     for i in range(bins - 1, 0, -1):
@@ -50,4 +50,3 @@ def likelihoods(agree: Floats, energy: Floats, mean: float) -> Floats:
     the mark is.
     """
     return agree * mean - energy * (mean * mean / 2)
-

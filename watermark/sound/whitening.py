@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.ndimage import uniform_filter, uniform_filter1d
 
@@ -9,6 +11,8 @@ from watermark.sound.grid import CELL_S, Floats, Singles, band_weights
 from watermark.sound.spectrogram import Spectrogram
 
 _FLOOR = 1e-11
+_TINY = 1e-13
+_STEADY_S = 2.0
 _FLOOR_SHARE = 10**-3.5  # of a band's mean power: softer moments count as constant
 _QUIET_PERCENTILE = 10
 _AUDIBLE_SHARE = 1e-6
@@ -17,6 +21,24 @@ _ITERATIONS = 3
 _RIDGE = 1e-3
 _ROBUST = 1.5
 _LOCAL_CELLS, _LOCAL_BANDS = 8, 5
+
+
+def evened(sound: Spectrogram, exponent: float) -> Spectrogram:
+    """The sound with each frequency divided by a power of its median over about two seconds around.
+
+    0.5 makes up for what the room and the voice do to the spectrum; 1 also takes away most of steady music, so that
+    speech above it counts.
+    """
+    step = round(_STEADY_S / 4 * sound.frames_per_s)
+    frames = len(sound.power)
+    middles = np.arange(0, frames + step, step)
+    medians = [np.median(sound.power[max(0, m - 2 * step) : m + 2 * step + 1], axis=0) for m in middles]
+    place = np.arange(frames) / step
+    before = place.astype(np.int64)
+    share = (place - before)[:, None].astype(np.float32)
+    steady = np.stack(medians)[before] * (1 - share) + np.stack(medians)[before + 1] * share + _TINY
+    factor = (steady.mean() / steady) ** exponent
+    return replace(sound, power=np.asarray(sound.power * factor, dtype=np.float32))
 
 
 def whitened(sound: Spectrogram, tempo: float, pitch: float) -> Singles:
