@@ -28,15 +28,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from watermark.carriers import Carriers
 from watermark.embedding import Embedder
+from watermark.geometry import Geometry
 from watermark.host_network import WEIGHTS, load_network
 from watermark.keys import Key
 from watermark.lattice import TILE_AT_REFERENCE, carrier_count
 from watermark.pattern import make_pattern
 from watermark.payload import Payload
 from watermark.polar import decode
-from watermark.residual import Window, reference_luma, suppress_host
-from watermark.spectrum import Geometry
-from watermark.synchronisation import sight
+from watermark.residual import View, reference_luma, suppress_host
+from watermark.synchronisation import look
 
 _FRAMES, _STEP, _READ = 62, 5, 5  # marked; between frames that are read; read
 _SHORT_SIDE = 720
@@ -147,15 +147,15 @@ def result(case: Case, suppress: Suppression, frames: int) -> Result:
     carriers, payload = Carriers(case.key), Payload(case.key)
     phases = carriers.phases(payload, case.mark)
     seen, true = (_sum(lumas[-frames:], f, case) for lumas, f in ((case.lumas, suppress), (case.clean, suppress_host)))
-    sighting, truth = sight(seen, carriers, case.geometry), sight(true, carriers, case.geometry)
+    sighting, truth = look(seen, carriers, case.geometry), look(true, carriers, case.geometry)
     placed = sighting.raw * truth.still / np.where(truth.raw == 0, 1, truth.raw)
     soft = (sighting.still * np.exp(-1j * carriers.theta)).real[carriers.data]
     return Result(_score(placed, phases), any(payload.mark(bits) == case.mark for bits in decode(soft)))
 
 
-def _sum(lumas: Tensor, suppress: Suppression, case: Case) -> Window:
+def _sum(lumas: Tensor, suppress: Suppression, case: Case) -> View:
     residual = torch.stack([suppress(luma) for luma in lumas]).sum(dim=0)
-    return Window(0.0, 1.0, residual, case.tile)
+    return View(residual, case.tile)
 
 
 def _score(amplitudes: npt.NDArray[np.complex128], phases: npt.NDArray[np.float64]) -> float:

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import av
-import numpy as np
 import torch
+from torch import Tensor
 
-from watermark.bounds import ALL_MARKS, tail
+from watermark.bounds import tail
 from watermark.carriers import Carriers, Phases
+from watermark.decoding import Decoded, Decoder
+from watermark.geometry import Geometry
 from watermark.geometry_search import GeometrySearch
 from watermark.keys import Key
 from watermark.lattice import TILE_AT_REFERENCE
 from watermark.payload import Payload
-from watermark.polar import decode, encode
-from watermark.residual import Window, windows
-from watermark.spectrum import Geometry
+from watermark.residual import Window, WindowSampler
 from watermark.synchronisation import Sighting, align, settled_mark_score, sight
 
-P_ACCEPT = 1e-12
-"""A mark is reported only if the bound on its being chance, all attempts of the file counted, is at most
-this.
-"""
-
 _P_SHOWS = 1e-4  # bound below which a window is counted to a mark that was decoded from its clip
+_OWN_SHARE = 0.6  # of the score a window reaches by itself, which the common shift must leave it
 _MIN_SYNC = 4.7  # most empty windows stay below at their best shift; saves hopeless decodings
 _MIN_JOINT_SYNC = 5.2  # the same for the best beginning of all windows together
-_CHUNK = 12
+_STRETCH = 12  # windows that are read together: at most three time slots
 _JOIN_GAP_S = 2.5
 
 
@@ -50,6 +45,14 @@ class Detection:
 
 
 @dataclass(frozen=True)
+class Pose:
+    """How the tile lies in a picture and, where it was looked for, which part of the picture shows it."""
+
+    geometry: Geometry
+    region: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class _Reading:
     mark: int
     window: Window
@@ -57,104 +60,143 @@ class _Reading:
     geometry: Geometry
 
 
-class _Decoded(NamedTuple):
-    mark: int
-    p_false: float
-    sightings: Sequence[Sighting]
+Progress = Callable[[float, "list[Detection]"], None]
+"""Called after each stretch with the seconds of the clip read so far and what was found in them."""
 
 
 def detect_frames(
-    frames: Iterable[av.VideoFrame], key: Key, *, search: bool = True, device: torch.device | str = "cpu"
+    frames: Iterable[av.VideoFrame],
+    key: Key,
+    *,
+    search: bool = True,
+    stop_when_found: bool = False,
+    progress: Progress | None = None,
+    device: torch.device | str = "cpu",
 ) -> list[Detection]:
     """All marks of `key` in the frames, in order of time; empty when there is none.
 
-    search: also look for cut, turned and mirrored pictures; without it only scaled ones are read, in a
-    quarter of the time. Frames are read one at a time and about five a second are used. Raises `BadMedia` for
-    frame sizes that cannot be read.
+    search: also look for cut, turned and distorted pictures; without it only scaled and mirrored ones are read.
+    stop_when_found: read no further than the first stretch that shows a mark. Frames are read one at a time and about
+    five a second are used; a still image is a list of one frame. Raises `BadMedia` for frame sizes that cannot be read.
     """
-    detector = _Detector(key, search=search)
-    chunk: list[Window] = []
-    for window in windows(frames, device=device, tile_at_reference=TILE_AT_REFERENCE):
-        chunk.append(window)
-        if len(chunk) == _CHUNK:
-            detector.read(chunk)
-            chunk = []
-    if chunk:
-        detector.read(chunk)
-    return _joined(detector.readings)
+    reader = Reader(key, search=search, device=device)
+    for frame in frames:
+        if reader.feed(frame):
+            if progress is not None:
+                progress(reader.read_s, reader.results())
+            if stop_when_found and reader.results():
+                return reader.results()
+    reader.finish()
+    return reader.results()
+
+
+class Reader:
+    """Reads marks from frames that come one by one, in stretches of about twelve seconds.
+
+    search, device: as in `detect_frames`.
+    """
+
+    def __init__(self, key: Key, *, search: bool = True, device: torch.device | str = "cpu") -> None:
+        self.read_s = 0.0
+        self._sampler = WindowSampler(device=device, tile_at_reference=TILE_AT_REFERENCE)
+        self._detector = _Detector(key, search=search, device=device)
+        self._stretch: list[Window] = []
+
+    def feed(self, frame: av.VideoFrame) -> bool:
+        """Takes the next frame; True if that completed a stretch and `results` may have changed."""
+        self._stretch += self._sampler.feed(frame)
+        if len(self._stretch) < _STRETCH:
+            return False
+        self._read()
+        return True
+
+    def finish(self) -> None:
+        """Reads what is left after the last frame."""
+        self._stretch += self._sampler.rest()
+        if self._stretch:
+            self._read()
+
+    def results(self) -> list[Detection]:
+        """What was found so far, in order of time."""
+        return _joined(self._detector.readings)
+
+    def _read(self) -> None:
+        self._detector.read(self._stretch)
+        self.read_s = self._stretch[-1].to_s
+        self._stretch = []
 
 
 class _Detector:
-    """Reads chunks of windows; remembers which geometry worked and how often it tried."""
+    """Reads stretches of windows; remembers which poses worked and how often it tried."""
 
-    def __init__(self, key: Key, *, search: bool) -> None:
+    def __init__(self, key: Key, *, search: bool, device: torch.device | str) -> None:
         self.readings: list[_Reading] = []
         self._carriers = Carriers(key)
         self._payload = Payload(key)
+        self._decoder = Decoder(self._carriers, self._payload)
         self._search = search
-        self._geometries = [Geometry(), Geometry(flip=True)]
-        self._attempts = 0
-        self._chunks = 0
+        self._device = device
+        self._poses = [Pose(Geometry()), Pose(Geometry(flip=True))]
+        self._stretches = 0
         self._next_search = 0
 
-    def read(self, chunk: Sequence[Window]) -> None:
-        index, self._chunks = self._chunks, self._chunks + 1
-        if any(self._read_as(chunk, geometry) for geometry in self._geometries):
+    def read(self, windows: Sequence[Window]) -> None:
+        index, self._stretches = self._stretches, self._stretches + 1
+        if any(self._read_as(windows, pose) for pose in self._poses):
             return
-        # Searching costs more than all else; later chunks of a long clip that shows nothing are searched ever
-        # less.
+        # Searching costs more than all else; later stretches of a long clip that shows nothing are searched ever less.
         if not self._search or index < self._next_search:
             return
         self._next_search = 2 * index + 1
-        for geometry in GeometrySearch(chunk, self._carriers).candidates():
-            if self._read_as(chunk, geometry):
-                self._geometries.insert(0, geometry)
-                return
+        pose = self._searched(windows)
+        if pose is not None:
+            self._poses.insert(0, pose)
 
-    def _read_as(self, chunk: Sequence[Window], geometry: Geometry) -> bool:
-        """Reads whatever marks the chunk shows under one geometry; True if there was any."""
-        left = [sight(window, self._carriers, geometry) for window in chunk]
+    def _searched(self, windows: Sequence[Window]) -> Pose | None:
+        """Searches and reads; the pose that worked."""
+        search = GeometrySearch(windows, self._carriers)
+        for geometry in search.candidates():
+            for pose in (Pose(geometry), Pose(geometry, search.region(geometry))):
+                if self._read_as(windows, pose):
+                    return pose
+        return None
+
+    def _read_as(self, windows: Sequence[Window], pose: Pose) -> bool:
+        """Reads whatever marks the windows show in one pose; True if there was any."""
+        left = [sight(window, self._carriers, pose.geometry, pose.region) for window in windows]
         found = False
         while left and (decoded := self._decode_together(left) or self._decode_apart(left)) is not None:
             mark, p_false, shown = decoded
             phases = self._carriers.phases(self._payload, mark)
-            own = [s.window for s in shown if self._shows(s, phases)] or [s.window for s in shown]
-            self.readings += [_Reading(mark, window, p_false, geometry) for window in own]
+            alone = {s.window: s.score for s in left}
+            own = [s.window for s in shown if self._shows(s, phases, alone[s.window])] or [s.window for s in shown]
+            self.readings += [_Reading(mark, window, p_false, pose.geometry) for window in own]
             left = [s for s in left if s.window not in own]
             found = True
         return found
 
-    def _decode_together(self, sightings: Sequence[Sighting]) -> _Decoded | None:
+    def _decode_together(self, sightings: Sequence[Sighting]) -> Decoded | None:
         score, aligned = align(sightings, self._carriers)
-        return self._decode(aligned) if score >= _MIN_JOINT_SYNC else None
+        return self._decoder.decode(aligned) if score >= _MIN_JOINT_SYNC else None
 
-    def _decode_apart(self, sightings: Sequence[Sighting]) -> _Decoded | None:
+    def _decode_apart(self, sightings: Sequence[Sighting]) -> Decoded | None:
         """Decodes windows that show the tile by themselves, all or in halves: the mark may change half-way."""
         clear = [s for s in sightings if s.score >= _MIN_SYNC]
         if not clear:
             return None
-        decoded = self._decode(clear)
+        decoded = self._decoder.decode(clear)
         if decoded is not None or len(clear) == 1:
             return decoded
         middle = len(clear) // 2
         return self._decode_apart(clear[:middle]) or self._decode_apart(clear[middle:])
 
-    def _decode(self, sightings: Sequence[Sighting]) -> _Decoded | None:
-        """The mark that the sum of the sightings shows, with its bound; None if check or bound fails."""
-        self._attempts += 1
-        total = np.sum([s.score * s.still for s in sightings], axis=0)[self._carriers.data]
-        soft = (total * np.exp(-1j * self._carriers.theta[self._carriers.data])).real
-        norm = float(np.sqrt((np.abs(total) ** 2).sum() / 2))
-        for bits in decode(soft):
-            mark = self._payload.mark(bits)
-            if mark is None:
-                continue
-            score = float((soft * (1.0 - 2.0 * encode(bits))).sum()) / norm
-            p_false = tail(score, ALL_MARKS * self._attempts)
-            return _Decoded(mark, p_false, sightings) if p_false <= P_ACCEPT else None
-        return None
+    def _shows(self, sighting: Sighting, phases: Phases, alone: float) -> bool:
+        """Whether a window shows a mark, and not more clearly a tile that stands elsewhere.
 
-    def _shows(self, sighting: Sighting, phases: Phases) -> bool:
+        A codec copies what it has: the first second of a mark often holds a rest of the one before.
+        """
+        if alone >= _MIN_SYNC and sighting.score < _OWN_SHARE * alone:
+            return False
         return tail(settled_mark_score(sighting.still, self._carriers, phases), 1) <= _P_SHOWS
 
 

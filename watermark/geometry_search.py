@@ -1,124 +1,124 @@
-"""Finding what was done to a picture: size, mirror image, angle and aspect, from coarse to fine."""
+"""Finding what was done to a picture: size, mirror image, angle, aspect and perspective, from likely to unlikely."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
-import torch
 from torch import Tensor
 
-from watermark.carriers import SLOT_S, Carriers
-from watermark.lattice import SHIFT_GRID, frequencies
-from watermark.residual import Window
-from watermark.spectrum import FreeSpectrum, Geometry, affine
+from watermark.carriers import Carriers
+from watermark.evidence_map import evidence_map
+from watermark.geometry import Geometry
+from watermark.keyed_sweep import KeyedSweep
+from watermark.periodicity import Lattice, Periodicity
+from watermark.refinement import agreement, refined
+from watermark.residual import Level, View, Window
+from watermark.synchronisation import level_for
 
-_SEARCH_WINDOWS = 4
-_CANDIDATES = 4
-_BATCH = 64
-_MIN_MEAN_SCORE = 4.9  # over windows; pictures without a mark stay below 4.7 after refinement
-_MIN_JOINT_SCORE = 6.2  # of all windows; the best of 3e7 positions and geometries reaches 5.9 by chance
+_REPEATS = 4.6  # score of a lattice below which the repetition is noise
+_LATTICES = 6
+_CANDIDATES = 3
+_PLAUSIBLE = 4.8  # synchronisation score before the ascent, at the best of 4096 shifts
+_STANDS_OUT = 5.6  # and after it; what noise reaches
 _STEP = 0.006  # relative change of scale, or radians, that turns the outermost carriers by about a radian
-_ANGLES_DEG = 5.0
-_SQUEEZE = 0.06
+_SCALES = {Level.REFERENCE: (0.68, 1.6), Level.COARSE: (1.45, 4.2), Level.FINE: (0.24, 0.72)}
+_LIKELY_DEG, _LARGEST_DEG = 5.0, 16.0
+_ASPECTS = tuple(math.exp(0.012 * i) for i in range(-28, 29) if i)
 
 
 class GeometrySearch:
-    """Looks for the tile in a few windows under thousands of geometries.
+    """Looks for the tile in all windows together and in either half of them.
 
-    Each window counts by itself, and all count together with the shifts of their time slots: the latter sees
-    weaker marks, the former also those in clips that do not begin where the marked one did.
+    The tile jumps from slot to slot, so that a sum over all windows may blur it; one of the halves holds enough of one
+    slot. What repeats is found first, without the key and at any angle; what is too weak for that, with the key.
     """
 
     def __init__(self, windows: Sequence[Window], carriers: Carriers) -> None:
-        picks = np.linspace(0, len(windows) - 1, min(_SEARCH_WINDOWS, len(windows))).round().astype(int)
-        chosen = [windows[i] for i in picks]
-        self._spectra = [(FreeSpectrum(w.residual), w.tile) for w in chosen]
-        self._device = chosen[0].residual.device
-        lattice = frequencies()[carriers.sync]
-        self._lattice = torch.from_numpy(lattice.astype(np.float32)).to(self._device)
-        # The inverse real transform turns the other way round than `best_shift`, hence the conjugate phases.
-        middles = np.array([(w.from_s + w.to_s) / 2 for w in chosen])
-        hops = carriers.hops[(middles // SLOT_S).astype(np.int64) % len(carriers.hops)] / SHIFT_GRID
-        moves = np.exp(2j * np.pi * (hops @ lattice.T)).astype(np.complex64)
-        self._moves = torch.from_numpy(moves).to(self._device)
-        carrier = np.exp(1j * carriers.theta[carriers.sync]).astype(np.complex64)
-        self._carrier = torch.from_numpy(carrier).to(self._device)
-        cells = (lattice[:, 0] % SHIFT_GRID) * (SHIFT_GRID // 2 + 1) + lattice[:, 1]
-        self._cells = torch.from_numpy(cells).to(self._device)
+        shapes = [window.lumas[0].shape for window in windows]
+        commonest = max(set(shapes), key=shapes.count)
+        self._windows = [w for w, shape in zip(windows, shapes, strict=True) if shape == commonest]
+        self._carriers = carriers
+        self._sums: dict[Level, list[View]] = {}
+        self._tried: list[Geometry] = []
 
     def candidates(self) -> Iterator[Geometry]:
-        """Refined geometries in stages, likely changes first; lazily, so that a caller may stop early.
+        """Refined geometries, likely changes first; lazily, so that a caller may stop early."""
+        yield from self._repeating(Level.REFERENCE, (1.0,), math.pi / 4)
+        yield from self._swept(Level.REFERENCE, _sizes(Level.REFERENCE))
+        yield from self._repeating(Level.COARSE, (1.0,), math.pi / 4)
+        yield from self._swept(Level.COARSE, _sizes(Level.COARSE))
+        yield from self._repeating(Level.FINE, (1.0,), math.pi / 4)
+        yield from self._repeating(Level.REFERENCE, _ASPECTS, math.radians(3))
+        for level in (Level.REFERENCE, Level.COARSE):
+            yield from self._swept(level, _rotations(level, 0, _LIKELY_DEG))
+        yield from self._swept(Level.REFERENCE, _squeezes())
+        yield from self._swept(Level.REFERENCE, _quarter_turns())
+        yield from self._swept(Level.REFERENCE, _rotations(Level.REFERENCE, _LIKELY_DEG, _LARGEST_DEG))
 
-        Only those are given whose score stands out: the others would cost a decoding each and never pass it.
-        """
-        for stage in (_sizes(), _quarter_turns(), _rotations(), _squeezes()):
-            scores = self._scores(stage)
-            for index in np.argsort(-scores, kind="stable")[:_CANDIDATES]:
-                geometry, score = self._refine(stage[int(index)], float(scores[index]))
-                if score >= 1.0:
-                    yield geometry
+    def views(self, level: Level) -> list[View]:
+        """The sum of all residuals at a level, and those of either half of the windows."""
+        if level not in self._sums:
+            views = [window.view(level) for window in self._windows]
+            middle = len(views) // 2
+            groups = [views] if len(views) < 4 else [views, views[:middle], views[middle:]]
+            self._sums[level] = [View(sum((v.residual for v in g[1:]), g[0].residual), g[0].tile) for g in groups]
+        return self._sums[level]
 
-    def _scores(self, geometries: Sequence[Geometry]) -> npt.NDArray[np.float64]:
-        """float64[N]: how each geometry stands out, 1 at the level from which decoding is worth its cost."""
-        parts = [self._batch(geometries[start : start + _BATCH]) for start in range(0, len(geometries), _BATCH)]
-        return torch.cat(parts).cpu().numpy().astype(np.float64)
+    def region(self, geometry: Geometry) -> Tensor:
+        """Where in the picture the tile shows under a geometry: float[h, w] weights, for `sight`."""
+        views = self.views(level_for(geometry))
+        view = max(views, key=lambda v: agreement(v, self._carriers, geometry)[0])
+        return evidence_map(view, self._carriers, geometry)
 
-    def _batch(self, geometries: Sequence[Geometry]) -> Tensor:
-        alone = torch.zeros(len(geometries), device=self._device)
-        together = torch.zeros(len(geometries), len(self._lattice), dtype=torch.complex64, device=self._device)
-        for (spectrum, tile), moves in zip(self._spectra, self._moves, strict=True):
-            matrices = torch.tensor([affine(tile, g) for g in geometries], device=self._device)
-            points = torch.einsum("kc,ndc->nkd", self._lattice, matrices)
-            turned = spectrum.at(points).conj() * self._carrier
-            alone += self._peaks(turned)
-            together += turned * moves
-        alone /= _MIN_MEAN_SCORE * len(self._spectra)
-        level: Tensor = torch.maximum(alone, self._peaks(together) / _MIN_JOINT_SCORE)
-        return level
+    def _repeating(self, level: Level, aspects: Sequence[float], angles: float) -> Iterator[Geometry]:
+        residuals = [window.view(level).residual for window in self._windows]
+        low, high = _SCALES[level]
+        tile = self.views(level)[0].tile
+        unit = math.sqrt(tile[0] * tile[1])
+        repetition = Periodicity(residuals, low * unit, min(high * unit, 0.75 * max(residuals[0].shape)))
+        for lattice in repetition.best(_LATTICES, aspects, angles):
+            if lattice.score < _REPEATS:
+                return
+            yield from self._settled(_placements(lattice, tile))
 
-    def _peaks(self, turned: Tensor) -> Tensor:
-        """float[N]: the best score over all shifts of complex64[N, sync] amplitudes, conjugate and turned."""
-        half_size = SHIFT_GRID, SHIFT_GRID // 2 + 1
-        grid = torch.zeros(len(turned), math.prod(half_size), dtype=torch.complex64, device=self._device)
-        grid[:, self._cells] = turned
-        # With "forward" the inverse transform is a plain sum; a real one counts each carrier twice.
-        sums = torch.fft.irfft2(grid.reshape(-1, *half_size), s=(SHIFT_GRID, SHIFT_GRID), norm="forward")
-        norm = (turned.abs().square().sum(dim=1) / 2).sqrt().clamp_(min=1e-12)
-        peaks: Tensor = sums.reshape(len(turned), -1).amax(dim=1) / (2 * norm)
-        return peaks
+    def _swept(self, level: Level, geometries: Sequence[Geometry]) -> Iterator[Geometry]:
+        scores = KeyedSweep(self.views(level), self._carriers).scores(geometries)
+        for index in np.argsort(-scores, kind="stable")[:_CANDIDATES]:
+            yield from self._settled([geometries[int(index)]])
 
-    def _refine(self, geometry: Geometry, score: float) -> tuple[Geometry, float]:
-        """Coordinate ascent in size, aspect and angle with shrinking steps."""
-        for step in (_STEP / 2, _STEP / 4, _STEP / 8):
-            for _ in range(3):
-                near = _neighbours(geometry, step)
-                scores = self._scores(near)
-                best = int(scores.argmax())
-                if scores[best] <= score:
-                    break
-                geometry, score = near[best], float(scores[best])
-        # An upright picture is read exactly and faster; a trace of an angle is the noise of the ascent.
-        upright = replace(geometry, angle=0.0)
-        straight = float(self._scores([upright])[0])
-        return (upright, straight) if straight >= 0.97 * score else (geometry, score)
+    def _settled(self, supposed: Sequence[Geometry]) -> Iterator[Geometry]:
+        """The best of some geometries, refined where it is seen best, if it stands out."""
+        scored = [
+            (agreement(view, self._carriers, geometry)[0], index, view)
+            for index, geometry in enumerate(supposed)
+            for view in self.views(level_for(geometry))
+        ]
+        score, index, view = max(scored, key=lambda item: item[0])
+        if score < _PLAUSIBLE:
+            return
+        geometry, score = refined(supposed[index], view, self._carriers)
+        if score >= _STANDS_OUT and not any(_same(geometry, other) for other in self._tried):
+            self._tried.append(geometry)
+            yield geometry
 
 
-def _neighbours(g: Geometry, step: float) -> list[Geometry]:
-    grow, angle = 1 + step, math.degrees(step)
-    return [
-        replace(g, scale_x=g.scale_x * grow, scale_y=g.scale_y * grow),
-        replace(g, scale_x=g.scale_x / grow, scale_y=g.scale_y / grow),
-        replace(g, scale_x=g.scale_x * grow),
-        replace(g, scale_x=g.scale_x / grow),
-        replace(g, scale_y=g.scale_y * grow),
-        replace(g, scale_y=g.scale_y / grow),
-        replace(g, angle=g.angle + angle),
-        replace(g, angle=g.angle - angle),
-    ]
+def _placements(lattice: Lattice, tile: tuple[float, float]) -> list[Geometry]:
+    """The eight ways in which a tile may lie in a lattice: quarter turns and mirror images."""
+    x, y = lattice.length / tile[0], lattice.length * lattice.aspect / tile[1]
+    angle = -math.degrees(lattice.angle)
+    turns = (0.0, 90.0, 180.0, 270.0)
+    lying = [Geometry(*((x, y) if turn % 180 == 0 else (y, x)), (angle + turn + 180) % 360 - 180) for turn in turns]
+    return lying + [replace(g, flip=True) for g in lying]
+
+
+def _same(one: Geometry, other: Geometry) -> bool:
+    turned = abs((one.angle - other.angle + 180) % 360 - 180)
+    near = abs(math.log(one.scale_x / other.scale_x)) + abs(math.log(one.scale_y / other.scale_y)) < 0.002
+    return near and turned < 0.1 and one.flip == other.flip
 
 
 def _scale_grid(low: float, high: float) -> list[float]:
@@ -129,26 +129,24 @@ def _scale_grid(low: float, high: float) -> list[float]:
     return sizes
 
 
-def _sizes() -> list[Geometry]:
-    return [Geometry(s, s, 0.0, flip) for flip in (False, True) for s in _scale_grid(0.5, 4.0)]
+def _sizes(level: Level) -> list[Geometry]:
+    return [Geometry(s, s, 0.0, flip) for flip in (False, True) for s in _scale_grid(*_SCALES[level])]
 
 
 def _quarter_turns() -> list[Geometry]:
-    turned = (90.0, 180.0, 270.0)
-    return [Geometry(s, s, angle, flip) for flip in (False, True) for angle in turned for s in _cut_sizes()]
+    sizes = _scale_grid(*_SCALES[Level.REFERENCE])
+    return [Geometry(s, s, angle, flip) for flip in (False, True) for angle in (90.0, 180.0, -90.0) for s in sizes]
 
 
-def _rotations() -> list[Geometry]:
-    step = math.degrees(_STEP)
-    angles = [a * sign for a in np.arange(step, _ANGLES_DEG + step, step).tolist() for sign in (1, -1)]
-    return [Geometry(s, s, a) for a in angles for s in _cut_sizes()]
+def _rotations(level: Level, beyond: float, up_to: float) -> list[Geometry]:
+    found = []
+    for scale, after in pairwise(_scale_grid(*_SCALES[level])):
+        step = math.degrees(after / scale - 1)
+        angles = np.arange(beyond + step, up_to + step, step).tolist()
+        found += [Geometry(scale, scale, sign * a, flip) for a in angles for sign in (1, -1) for flip in (False, True)]
+    return found
 
 
 def _squeezes() -> list[Geometry]:
-    ratios = [1 + r * sign for r in np.arange(2 * _STEP, _SQUEEZE + _STEP, 2 * _STEP).tolist() for sign in (1, -1)]
-    return [Geometry(s * r, s / r) for r in ratios for s in _cut_sizes()]
-
-
-def _cut_sizes() -> list[float]:
-    """Of pictures that were cut to no less than three fifths; combined with another change, more is not searched."""
-    return _scale_grid(0.97, 1.7)
+    ratios = [math.sqrt(aspect) for aspect in _ASPECTS]
+    return [Geometry(s / r, s * r) for r in ratios for s in _scale_grid(0.85, 1.4)]

@@ -4,8 +4,10 @@ time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
 
 import av
 import numpy as np
@@ -31,14 +33,76 @@ _CLIP = 2.5
 
 
 @dataclass(frozen=True)
+class View:
+    """A residual float32[h, w] at some scale, and in it the width and height in pixels of a tile that was embedded in a
+    frame of this very size and only resized.
+    """
+
+    residual: Tensor
+    tile: tuple[float, float]
+
+
+class Level(Enum):
+    """At which resolution a picture is looked at: a tile is read best where it measures 90 to 190 pixels."""
+
+    FINE = 2.0
+    REFERENCE = 1.0
+    COARSE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
 class Window:
-    """The mean residual of some frames: float32[h, w] at the reference scale, and the time they cover."""
+    """Some frames of a stretch of time, and what they show beside their pictures.
+
+    lumas: uint8[h, w] upright luma of each frame read, at the reference scale; fine: one of them at up to twice that
+    scale; tile: width and height in pixels of a tile that was embedded in this very frame size, at the reference scale.
+    """
 
     from_s: float
     to_s: float
-    residual: Tensor
+    lumas: tuple[Tensor, ...]
+    fine: Tensor
     tile: tuple[float, float]
-    """Width and height in pixels of a tile that was embedded in this very frame size and only resized."""
+    suppress: Callable[[Tensor], Tensor]
+    """From float[h, w] luma to a residual of the same shape; `suppress_host`, or what does the same better."""
+
+    def view(self, level: Level = Level.REFERENCE) -> View:
+        """The mean residual of the frames at a level; of a single frame at the fine one."""
+        return self._views[level]
+
+    def seen_with(self, suppress: Callable[[Tensor], Tensor]) -> Window:
+        """The same frames with another suppression of the picture."""
+        return replace(self, suppress=suppress)
+
+    @functools.cached_property
+    def _views(self) -> _Views:
+        return _Views(self)
+
+
+class _Views(dict[Level, View]):
+    """Views of a window, each made when it is first asked for."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__()
+        self._window = window
+
+    def __missing__(self, level: Level) -> View:
+        window = self._window
+        if level is Level.FINE:
+            ratio = window.fine.shape[0] / window.lumas[0].shape[0]
+            view = View(window.suppress(window.fine.float()), (window.tile[0] * ratio, window.tile[1] * ratio))
+        elif level is Level.REFERENCE:
+            view = View(_total(window.suppress(luma.float()) for luma in window.lumas), window.tile)
+        else:
+            halves = (F.avg_pool2d(luma.float()[None, None], 2)[0, 0] for luma in window.lumas)
+            view = View(_total(window.suppress(half) for half in halves), (window.tile[0] / 2, window.tile[1] / 2))
+        self[level] = view
+        return view
+
+
+def _total(residuals: Iterable[Tensor]) -> Tensor:
+    first, *others = residuals
+    return sum(others, first.clone())
 
 
 def windows(
@@ -48,23 +112,47 @@ def windows(
 
     Raises `BadMedia` for frame sizes outside 64 .. 8192. Time comes from the frames, else 1/25 s a frame.
     """
-    gatherer: _Gatherer | None = None
-    scaler = VideoReformatter()  # one for all: to set up a scaler costs more than to scale
-    clock, duration = -1 / 25, 1 / 25
+    sampler = WindowSampler(device=device, tile_at_reference=tile_at_reference)
     for frame in frames:
-        before = clock
-        clock = frame.time if frame.time is not None else clock + 1 / 25
-        if 0 < clock - before < 1:
-            duration = clock - before
+        yield from sampler.feed(frame)
+    yield from sampler.rest()
+
+
+class WindowSampler:
+    """Gathers frames, fed one by one, into windows."""
+
+    def __init__(self, *, device: torch.device | str = "cpu", tile_at_reference: float) -> None:
+        self._device = torch.device(device)
+        self._tile_at_reference = tile_at_reference
+        self._scaler = VideoReformatter()  # one for all: to set up a scaler costs more than to scale
+        self._clock, self._duration = -1 / 25, 1 / 25
+        self._gatherer: _Gatherer | None = None
+
+    def feed(self, frame: av.VideoFrame) -> list[Window]:
+        """Takes the next frame; returns the window that it ends, if it does."""
+        before = self._clock
+        self._clock = frame.time if frame.time is not None else before + 1 / 25
+        if 0 < self._clock - before < 1:
+            self._duration = self._clock - before
         shape = (frame.width, frame.height, upright_turns(frame))
-        if gatherer is not None and (gatherer.shape != shape or not gatherer.takes(clock)):
-            yield gatherer.window(clock if gatherer.shape == shape else before + duration)
+        ended: list[Window] = []
+        gatherer = self._gatherer
+        if gatherer is not None and (gatherer.shape != shape or not gatherer.takes(self._clock)):
+            ended = [gatherer.window(self._clock if gatherer.shape == shape else before + self._duration)]
             gatherer = None
         if gatherer is None:
-            gatherer = _Gatherer(shape, clock, tile_at_reference, torch.device(device), scaler)
-        gatherer.add(frame, clock)
-    if gatherer is not None:
-        yield gatherer.window(clock + duration)
+            gatherer = _Gatherer(shape, self._clock, self._tile_at_reference, self._device, self._scaler)
+        gatherer.add(frame, self._clock)
+        self._gatherer = gatherer
+        return ended
+
+    def rest(self) -> list[Window]:
+        """The window that was begun last, if any."""
+        if self._gatherer is None:
+            return []
+        ended = [self._gatherer.window(self._clock + self._duration)]
+        self._gatherer = None
+        return ended
 
 
 class _Gatherer:
@@ -78,50 +166,65 @@ class _Gatherer:
     ) -> None:
         self.shape = shape
         self._from_s = from_s
-        self._last_read = -float("inf")
+        self._last_read = self._last_key = -float("inf")
         self._tile_at_reference = tile_at_reference
         self._device = device
         self._scaler = scaler
-        self._sum: Tensor | None = None
+        self._lumas: list[Tensor] = []
+        self._fine: Tensor | None = None
+        self._fine_is_key = False
         self._tile = (0.0, 0.0)
 
     def takes(self, clock: float) -> bool:
         return self._from_s <= clock < self._from_s + WINDOW_S
 
     def add(self, frame: av.VideoFrame, clock: float) -> None:
-        if clock - self._last_read < _FRAME_GAP_S:
+        # A frame that an encoder coded by itself keeps most of the mark; what follows may only repeat it.
+        last = self._last_key if frame.key_frame else self._last_read
+        if clock - last < _FRAME_GAP_S:
             return
         self._last_read = clock
+        if frame.key_frame:
+            self._last_key = clock
         luma, self._tile = reference_luma(frame, self._tile_at_reference, self._scaler)
-        residual = suppress_host(luma.to(self._device))
-        self._sum = residual if self._sum is None else self._sum.add_(residual)
+        self._lumas.append(luma.to(self._device, torch.uint8))
+        if self._fine is None or (frame.key_frame and not self._fine_is_key):
+            self._fine, self._fine_is_key = fine_luma(frame, self._scaler).to(self._device), frame.key_frame
 
     def window(self, to_s: float) -> Window:
-        assert self._sum is not None
-        return Window(self._from_s, to_s, self._sum, self._tile)
+        assert self._fine is not None
+        return Window(self._from_s, to_s, tuple(self._lumas), self._fine, self._tile, suppress_host)
 
 
 def reference_luma(
     frame: av.VideoFrame, tile_at_reference: float, scaler: VideoReformatter
 ) -> tuple[Tensor, tuple[float, float]]:
-    """The upright luma float32[h, w] (0..255) with a short side of 360, and the tile's width and height in
-    it.
-    """
+    """The upright luma float32[h, w] (0..255) with a short side of 360, and the tile's width and height in it."""
     if not readable_size(frame.width, frame.height):
         raise BadMedia("frame_size", f"Frames of {frame.width}x{frame.height} cannot be read for a mark.")
     short = min(frame.width, frame.height)
     scale = REFERENCE_SHORT_SIDE / short
     width, height = round(frame.width * scale), round(frame.height * scale)
-    grey = scaler.reformat(frame, width=width, height=height, format="gray", interpolation="AREA", threads=1)
     x_tile = tile_at_reference * short / REFERENCE_SHORT_SIDE * width / frame.width
     y_tile = tile_at_reference * short / REFERENCE_SHORT_SIDE * height / frame.height
-    turns = upright_turns(frame)
-    upright = np.rot90(luma_view(grey), turns)
+    luma = _scaled_luma(frame, width, height, MAX_LONG_SIDE, scaler)
+    return luma.float(), ((x_tile, y_tile) if upright_turns(frame) % 2 == 0 else (y_tile, x_tile))
+
+
+def fine_luma(frame: av.VideoFrame, scaler: VideoReformatter) -> Tensor:
+    """The upright luma uint8[h, w] with a short side of exactly twice the reference, enlarged if need be."""
+    scale = REFERENCE_SHORT_SIDE / min(frame.width, frame.height)
+    width, height = round(frame.width * scale), round(frame.height * scale)
+    return _scaled_luma(frame, 2 * width, 2 * height, 2 * MAX_LONG_SIDE, scaler)
+
+
+def _scaled_luma(frame: av.VideoFrame, width: int, height: int, longest: int, scaler: VideoReformatter) -> Tensor:
+    how = "AREA" if width <= frame.width else "BICUBIC"
+    grey = scaler.reformat(frame, width=width, height=height, format="gray", interpolation=how, threads=1)
+    upright = np.rot90(luma_view(grey), upright_turns(frame))
     rows, columns = upright.shape
-    top, left = max(0, (rows - MAX_LONG_SIDE) // 2), max(0, (columns - MAX_LONG_SIDE) // 2)
-    cut = upright[top : top + MAX_LONG_SIDE, left : left + MAX_LONG_SIDE]
-    luma = torch.from_numpy(np.ascontiguousarray(cut)).float()
-    return luma, ((x_tile, y_tile) if turns % 2 == 0 else (y_tile, x_tile))
+    top, left = max(0, (rows - longest) // 2), max(0, (columns - longest) // 2)
+    return torch.from_numpy(np.ascontiguousarray(upright[top : top + longest, left : left + longest]))
 
 
 def suppress_host(luma: Tensor) -> Tensor:

@@ -1,10 +1,8 @@
-"""The complex strength of every carrier in a residual, for a supposed size, angle and flip of the tile."""
+"""The complex strength of every carrier in a residual, for a supposed geometry of the tile."""
 
 from __future__ import annotations
 
 import functools
-import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,28 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from watermark.geometry import Geometry as Geometry
+from watermark.geometry import pixels_per_tile
 from watermark.lattice import RING_OUTER, frequencies, mirror
 
 Lines = npt.NDArray[np.complex128]
 
-
-@dataclass(frozen=True)
-class Geometry:
-    """How a picture was changed since it was marked, as far as the tile shows it.
-
-    scale_x, scale_y: size of the tile relative to that of an uncut frame (a centre cut to 80 % gives 1.25);
-    angle: of the picture in degrees, counter-clockwise; flip: mirrored left to right.
-    """
-
-    scale_x: float = 1.0
-    scale_y: float = 1.0
-    angle: float = 0.0
-    flip: bool = False
-
-    @property
-    def upright(self) -> bool:
-        """Whether the tile's axes are the picture's."""
-        return self.angle == 0.0
+_SAMPLES = 96  # points along a tile: more than twice the 23 cycles, so that what lies above does not fold into them
+_MAX_TILES = 24  # along a side of the picture; what lies further out is left unread
 
 
 def carrier_lines(residual: Tensor, tile: tuple[float, float], geometry: Geometry) -> tuple[Lines, Lines]:
@@ -46,33 +30,17 @@ def carrier_lines(residual: Tensor, tile: tuple[float, float], geometry: Geometr
     """
     if geometry.upright:
         return _upright_lines(residual, tile, geometry)
-    lattice = torch.from_numpy(frequencies().astype(np.float32))
-    offsets = torch.tensor([[0.0, 0.0], [-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])
-    points = (lattice[:, None, :] + offsets) @ torch.tensor(affine(tile, geometry)).T
-    values = FreeSpectrum(residual).at(points.to(residual.device)).cpu().numpy().astype(np.complex128)
-    return values[:, 0], values[:, 1:]
-
-
-Matrix = tuple[tuple[float, float], tuple[float, float]]
-
-
-def affine(tile: tuple[float, float], geometry: Geometry) -> Matrix:
-    """The 2x2 matrix from (u, v) in cycles per tile to (x, y) in cycles per pixel (x right, y down)."""
-    u = (-1.0 if geometry.flip else 1.0) / (tile[0] * geometry.scale_x)
-    v = 1.0 / (tile[1] * geometry.scale_y)
-    turn = -math.radians(geometry.angle)  # rows grow downwards
-    return (math.cos(turn) * u, -math.sin(turn) * v), (math.sin(turn) * u, math.cos(turn) * v)
+    return _folded_lines(residual, tile, geometry)
 
 
 def _upright_lines(residual: Tensor, tile: tuple[float, float], geometry: Geometry) -> tuple[Lines, Lines]:
-    """Exact sums on the half-integer grid, separably: two real matrix products instead of an image-sized
-    transform.
-    """
+    """Exact sums on the half-integer grid, separably: real matrix products instead of an image-sized transform."""
     rows, columns = residual.shape
     reach = 2 * RING_OUTER + 1
     down = _waves(rows, tile[1] * geometry.scale_y, 0, reach, str(residual.device))
     across = _waves(columns, tile[0] * geometry.scale_x, -reach, reach, str(residual.device))
-    grid = ((down @ residual.to(torch.complex64)) @ across.T).cpu().numpy().astype(np.complex128)
+    half = torch.view_as_complex(torch.stack([down[0] @ residual, down[1] @ residual], dim=-1))
+    grid = (half @ torch.complex(across[0], across[1]).T).cpu().numpy().astype(np.complex128)
     lattice = frequencies()
     u, v = 2 * lattice[:, 0] + reach, 2 * lattice[:, 1]
     lines = grid[v, u]
@@ -84,12 +52,52 @@ def _upright_lines(residual: Tensor, tile: tuple[float, float], geometry: Geomet
 
 @functools.lru_cache(maxsize=16)
 def _waves(length: int, tile: float, first: int, last: int, device: str) -> Tensor:
-    """complex64[last - first + 1, length]: conjugate waves of first/2 .. last/2 cycles per tile, phase 0 at
-    the centre.
+    """float32[2, last - first + 1, length]: cosines and negative sines of first/2 .. last/2 cycles per tile, phase 0
+    at the centre.
     """
     position = (np.arange(length) + 0.5 - length / 2) / tile
-    phase = np.outer(np.arange(first, last + 1) / 2, position)
-    return torch.from_numpy(np.exp(-2j * np.pi * phase).astype(np.complex64)).to(device)
+    phase = 2 * np.pi * np.outer(np.arange(first, last + 1) / 2, position)
+    return torch.from_numpy(np.stack([np.cos(phase), -np.sin(phase)]).astype(np.float32)).to(device)
+
+
+def _folded_lines(residual: Tensor, tile: tuple[float, float], geometry: Geometry) -> tuple[Lines, Lines]:
+    """The picture is laid back onto the tile's own grid, pairs of tiles are added up, and the sum is transformed."""
+    folded = _folded(residual, tile, geometry)
+    spectrum = torch.fft.rfft2(folded).T.cpu().numpy().astype(np.complex128)  # [v, u] needs v >= 0 as the short axis
+    lattice = frequencies()
+    u, v = 2 * lattice[:, 0], 2 * lattice[:, 1]
+    size = 2 * _SAMPLES
+    lines = spectrum[v, u % size] * np.exp(-2j * np.pi * lattice.sum(axis=1) * 0.5 / _SAMPLES)
+    around = np.stack([spectrum[v + dv, (u + du) % size] for dv in (-1, 1) for du in (-1, 1)], axis=1)
+    return lines, around
+
+
+def _folded(residual: Tensor, tile: tuple[float, float], geometry: Geometry) -> Tensor:
+    """float[2 S, 2 S] of [x, y]: the sum of all pairs of tiles, S samples a tile, the picture's centre at 0."""
+    rows, columns = residual.shape
+    matrix = pixels_per_tile(tile, geometry)
+    tilt = np.array([geometry.tilt_x / (columns / 2), geometry.tilt_y / (rows / 2)])
+    corners = np.array([[x, y] for x in (-columns / 2, columns / 2) for y in (-rows / 2, rows / 2)])
+    flat = corners / (1 - corners @ tilt)[:, None]
+    extent = np.abs(flat @ np.linalg.inv(matrix).T).max(axis=0)
+    pairs = np.minimum(np.ceil(extent), _MAX_TILES // 2).astype(int)  # two tiles each; half of them on each side
+    x, y = (_positions(int(n), str(residual.device)) for n in pairs)
+    px = matrix[0, 0] * x[:, None] + matrix[0, 1] * y[None, :]
+    py = matrix[1, 0] * x[:, None] + matrix[1, 1] * y[None, :]
+    if tilt.any():
+        nearer = 1 + px * tilt[0] + py * tilt[1]
+        px, py = px / nearer, py / nearer
+    grid = torch.stack([px * (2 / columns), py * (2 / rows)], dim=-1)
+    laid = F.grid_sample(residual[None, None], grid[None], mode="bicubic", align_corners=False)[0, 0]
+    size = 2 * _SAMPLES
+    return laid.reshape(int(pairs[0]), size, int(pairs[1]), size).sum(dim=(0, 2))
+
+
+@functools.lru_cache(maxsize=32)
+def _positions(pairs: int, device: str) -> Tensor:
+    """float32: the samples along `pairs` pairs of tiles, in tiles, around 0."""
+    count = 2 * _SAMPLES * pairs
+    return (torch.arange(count, device=device, dtype=torch.float32) + 0.5) / _SAMPLES - pairs
 
 
 class FreeSpectrum:

@@ -7,20 +7,34 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch.nn.functional as F
+from torch import Tensor
 
 from watermark.carriers import SLOT_S, Carriers, Phases
+from watermark.geometry import Geometry
 from watermark.lattice import SHIFT_GRID, frequencies
-from watermark.residual import Window
-from watermark.spectrum import Geometry, Lines, carrier_lines
+from watermark.residual import Level, View, Window
+from watermark.spectrum import Lines, carrier_lines
 
 SHIFTS = SHIFT_GRID**2
 """How many positions of the tile are tried for each geometry."""
 
+_FINE_BELOW, _COARSE_ABOVE = 0.7, 1.5
+_NEAR = np.array(list(itertools.product(np.arange(-2, 3) / (4 * SHIFT_GRID), repeat=2)))
 _SHARE_OF_EXPECTED = 0.5
 _START_STEP_S = 1.0
+
+
+class Look(NamedTuple):
+    """What a residual shows of the tile; see `Sighting`."""
+
+    raw: Lines
+    still: Lines
+    score: float
 
 
 @dataclass(frozen=True)
@@ -43,10 +57,15 @@ def whiten(lines: Lines, around: Lines) -> Lines:
     Half of the weight is the carrier's own neighbourhood, half the mean of its ring: four neighbours alone
     vary.
     """
-    power = (np.abs(around) ** 2).mean(axis=1)
-    expected = 0.5 * power + 0.5 * (_ring_mean() @ power)
-    whitened: Lines = lines / np.sqrt(expected + 1e-12)
+    whitened: Lines = lines / np.sqrt(expected_power(around))
     return whitened
+
+
+def expected_power(around: Lines) -> npt.NDArray[np.float64]:
+    """float64[K] > 0: what the picture alone would hold at each carrier, by complex128[K, 4] beside it."""
+    power = (np.abs(around) ** 2).mean(axis=1)
+    expected: npt.NDArray[np.float64] = 0.5 * power + 0.5 * (_ring_mean() @ power) + 1e-12
+    return expected
 
 
 @functools.cache
@@ -70,6 +89,13 @@ def best_shift(amplitudes: Lines, phases: Phases, chosen: npt.NDArray[np.int64])
     scores = np.fft.fft2(grid).real / norm
     y, x = np.unravel_index(int(scores.argmax()), scores.shape)
     return float(scores[y, x]), (int(x) / SHIFT_GRID, int(y) / SHIFT_GRID)
+
+
+def polarity(amplitudes: Lines, carriers: Carriers) -> tuple[float, bool]:
+    """The best synchronisation score over all shifts, and whether it is that of the negative picture."""
+    upright, _ = best_shift(amplitudes, carriers.theta, carriers.sync)
+    negative, _ = best_shift(-amplitudes, carriers.theta, carriers.sync)
+    return max(upright, negative), negative > upright
 
 
 def mark_score(amplitudes: Lines, carriers: Carriers, phases: Phases) -> float:
@@ -102,11 +128,34 @@ def _score(still: Lines, phases: Phases, chosen: npt.NDArray[np.int64]) -> float
     return float(turned.real.sum()) / norm if norm else 0.0
 
 
-def sight(window: Window, carriers: Carriers, geometry: Geometry) -> Sighting:
-    """The tile in `window` under `geometry`; only the synchronisation carriers decide on the shift."""
-    raw = whiten(*carrier_lines(window.residual, window.tile, geometry))
+def level_for(geometry: Geometry) -> Level:
+    """Where a tile of this size is read best."""
+    if geometry.scale < _FINE_BELOW:
+        return Level.FINE
+    return Level.COARSE if geometry.scale > _COARSE_ABOVE else Level.REFERENCE
+
+
+def sight(window: Window, carriers: Carriers, geometry: Geometry, region: Tensor | None = None) -> Sighting:
+    """The tile in `window` under `geometry`; only the synchronisation carriers decide on the shift.
+
+    region: float[h, w] weights of parts of the picture, at any resolution.
+    """
+    return Sighting(window, *look(window.view(level_for(geometry)), carriers, geometry, region))
+
+
+def look(view: View, carriers: Carriers, geometry: Geometry, region: Tensor | None = None) -> Look:
+    """As `sight`, in a residual whose time does not matter."""
+    residual = view.residual if region is None else view.residual * stretched(region, view.residual)
+    raw = whiten(*carrier_lines(residual, view.tile, geometry))
+    if geometry.inverted:
+        raw = -raw
     score, still = _settle(raw, carriers)
-    return Sighting(window, raw, still, score)
+    return Look(raw, still, score)
+
+
+def stretched(region: Tensor, picture: Tensor) -> Tensor:
+    """float[h, w] weights brought to the size of a picture."""
+    return F.interpolate(region[None, None], size=picture.shape, mode="bilinear", align_corners=False)[0, 0]
 
 
 def _settle(raw: Lines, carriers: Carriers) -> tuple[float, Lines]:
@@ -114,7 +163,7 @@ def _settle(raw: Lines, carriers: Carriers) -> tuple[float, Lines]:
     _, coarse = best_shift(raw, carriers.theta, carriers.sync)
     lattice = frequencies()
     turned = raw[carriers.sync] * np.exp(-1j * carriers.theta[carriers.sync])
-    fine = np.array(list(itertools.product(np.arange(-2, 3) / (4 * SHIFT_GRID), repeat=2))) + coarse
+    fine = _NEAR + coarse
     totals = (np.exp(-2j * np.pi * (fine @ lattice[carriers.sync].T)) @ turned).real
     still = raw * np.exp(-2j * np.pi * (lattice @ fine[int(totals.argmax())]))
     return _score(still, carriers.theta, carriers.sync), still

@@ -13,11 +13,12 @@ import torch
 from watermark.bounds import tail
 from watermark.carriers import Carriers
 from watermark.errors import MarkMissing
+from watermark.geometry import Geometry
 from watermark.keys import Key
 from watermark.lattice import TILE_AT_REFERENCE
 from watermark.payload import Payload
 from watermark.residual import windows
-from watermark.spectrum import Geometry, Lines, carrier_lines
+from watermark.spectrum import Lines, carrier_lines
 from watermark.synchronisation import SHIFTS, mark_score, settled_mark_score, whiten
 
 P_PRESENT = 1e-6
@@ -61,7 +62,8 @@ def verify_mark(
     phases = carriers.phases(Payload(key), expected_mark)
     slices: list[_Slice] = []
     for window in windows(frames, device=device, tile_at_reference=TILE_AT_REFERENCE):
-        lines = whiten(*carrier_lines(window.residual, window.tile, Geometry()))
+        view = window.view()
+        lines = whiten(*carrier_lines(view.residual, view.tile, Geometry()))
         amplitudes = carriers.unmoved(lines, (window.from_s + window.to_s) / 2, expected_mark)
         part = _Slice(window.from_s, window.to_s, (amplitudes,))
         if slices and slices[-1].length_s < slice_s - _ROUNDING_S:

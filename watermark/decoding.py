@@ -1,0 +1,77 @@
+"""From what windows show of the tile to the mark it carries, with a bound on its being chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from watermark.bounds import ALL_MARKS, tail
+from watermark.carriers import Carriers
+from watermark.lattice import frequencies
+from watermark.payload import Payload
+from watermark.polar import decode, encode
+from watermark.spectrum import Lines
+from watermark.synchronisation import Sighting
+
+P_ACCEPT = 1e-12
+"""A mark is reported only if the bound on its being chance, all attempts of the file counted, is at most
+this.
+"""
+
+_NEAR_CYCLES = 4.0  # how far a carrier's reliability is learnt from
+_PRIOR_CARRIERS = 4.0  # the mean of all weighs as much as this many carriers close by
+_LEAST_WEIGHT = 0.15
+
+
+class Decoded(NamedTuple):
+    """A mark, the bound on its being chance, and the sightings whose sum showed it."""
+
+    mark: int
+    p_false: float
+    sightings: Sequence[Sighting]
+
+
+class Decoder:
+    """Decodes sums of sightings and counts how often it tried, for every attempt is another chance of error."""
+
+    def __init__(self, carriers: Carriers, payload: Payload) -> None:
+        self.attempts = 0
+        self._carriers = carriers
+        self._payload = payload
+        # Left and right are alike to lenses, codecs and scalers, across and along are not.
+        place = np.abs(frequencies()).astype(np.float64)
+        distance = place[carriers.data][:, None] - place[carriers.sync][None, :]
+        self._near = np.exp(-(distance**2).sum(axis=2) / (2 * _NEAR_CYCLES**2))
+
+    def decode(self, sightings: Sequence[Sighting]) -> Decoded | None:
+        """The mark that the weighted sum of the sightings shows; None if check or bound fails."""
+        self.attempts += 1
+        total = np.sum([s.score * s.still for s in sightings], axis=0)
+        data = total[self._carriers.data] * self._reliability(total)
+        soft = (data * np.exp(-1j * self._carriers.theta[self._carriers.data])).real
+        norm = float(np.sqrt((np.abs(data) ** 2).sum() / 2))
+        for bits in decode(soft):
+            mark = self._payload.mark(bits)
+            if mark is None:
+                continue
+            score = float((soft * (1.0 - 2.0 * encode(bits))).sum()) / norm
+            p_false = tail(score, ALL_MARKS * self.attempts)
+            return Decoded(mark, p_false, sightings) if p_false <= P_ACCEPT else None
+        return None
+
+    def _reliability(self, total: Lines) -> npt.NDArray[np.float64]:
+        """float64[512] > 0: how clearly the synchronisation carriers near each data carrier agree with the key.
+
+        What a codec or a scaler took from some frequencies it took from both kinds alike, so the known ones tell how
+        far to believe the others. Only synchronisation carriers enter, so the bound of `watermark.bounds` stands.
+        """
+        known = (total * np.exp(-1j * self._carriers.theta))[self._carriers.sync].real
+        mean = float(known.mean())
+        near = (self._near @ known + _PRIOR_CARRIERS * mean) / (self._near.sum(axis=1) + _PRIOR_CARRIERS)
+        if mean <= 0:
+            return np.ones(len(near))
+        weights: npt.NDArray[np.float64] = np.maximum(near / mean, _LEAST_WEIGHT)
+        return weights

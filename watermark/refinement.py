@@ -1,0 +1,92 @@
+"""From a geometry that is nearly right to the best one near it, and to the part of the picture that shows the tile."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from watermark.carriers import Carriers
+from watermark.geometry import Geometry
+from watermark.residual import View
+from watermark.spectrum import carrier_lines
+from watermark.synchronisation import polarity, whiten
+
+Move = Callable[[Geometry], Geometry]
+Moves = Callable[[float], Iterable[tuple[Move, Move]]]
+
+_STEPS = (0.004, 0.002, 0.001, 0.0005)
+_TILT_STEPS = (0.012, 0.006, 0.003)
+_CLEAR = 15.0  # of at most about 22: a score that no perspective could raise by much
+_STRAIGHT = 0.985  # share of the score that an upright geometry must reach to be preferred
+
+
+def agreement(view: View, carriers: Carriers, geometry: Geometry) -> tuple[float, bool]:
+    """The synchronisation score of a view under a geometry at its best shift, and whether it is a negative."""
+    return polarity(whiten(*carrier_lines(view.residual, view.tile, geometry)), carriers)
+
+
+def refined(geometry: Geometry, view: View, carriers: Carriers) -> tuple[Geometry, float]:
+    """Ascends the synchronisation score: size, angle, aspect and lean, then perspective if it is not clear yet."""
+    score, _ = agreement(view, carriers, geometry)
+    geometry, score = _ascended(geometry, score, view, carriers, _STEPS, _affine_moves)
+    if score < _CLEAR:
+        tilted, higher = _ascended(geometry, score, view, carriers, _TILT_STEPS, _tilt_moves)
+        if higher > score:
+            geometry, score = _ascended(tilted, higher, view, carriers, _STEPS[1:], _affine_moves)
+    # An upright picture is read exactly and faster; a trace of an angle is the noise of the ascent.
+    for simpler in _simpler(geometry):
+        plain, _ = agreement(view, carriers, simpler)
+        if plain >= _STRAIGHT * score:
+            geometry, score = simpler, plain
+            break
+    _, inverted = agreement(view, carriers, geometry)
+    return replace(geometry, inverted=inverted), score
+
+
+def _ascended(
+    geometry: Geometry, score: float, view: View, carriers: Carriers, steps: Sequence[float], moves: Moves
+) -> tuple[Geometry, float]:
+    """Coordinate ascent with shrinking steps: a move that helps is repeated, else the next is tried."""
+    for step in steps:
+        step *= max(1.0, geometry.scale)
+        for forward, backward in moves(step):
+            for move in (forward, backward):
+                moved = False
+                while True:
+                    near = move(geometry)
+                    there, _ = agreement(view, carriers, near)
+                    if there <= score:
+                        break
+                    geometry, score, moved = near, there, True
+                if moved:
+                    break
+    return geometry, score
+
+
+def _affine_moves(step: float) -> Iterable[tuple[Move, Move]]:
+    grow, degrees = 1 + step, math.degrees(step)
+    yield (
+        lambda g: replace(g, scale_x=g.scale_x * grow, scale_y=g.scale_y * grow),
+        lambda g: replace(g, scale_x=g.scale_x / grow, scale_y=g.scale_y / grow),
+    )
+    yield lambda g: replace(g, angle=g.angle + degrees), lambda g: replace(g, angle=g.angle - degrees)
+    yield lambda g: replace(g, scale_x=g.scale_x * grow), lambda g: replace(g, scale_x=g.scale_x / grow)
+    yield lambda g: replace(g, scale_y=g.scale_y * grow), lambda g: replace(g, scale_y=g.scale_y / grow)
+    yield lambda g: replace(g, shear=g.shear + step), lambda g: replace(g, shear=g.shear - step)
+
+
+def _tilt_moves(step: float) -> Iterable[tuple[Move, Move]]:
+    yield lambda g: replace(g, tilt_x=g.tilt_x + step), lambda g: replace(g, tilt_x=g.tilt_x - step)
+    yield lambda g: replace(g, tilt_y=g.tilt_y + step), lambda g: replace(g, tilt_y=g.tilt_y - step)
+
+
+def _simpler(geometry: Geometry) -> Iterable[Geometry]:
+    """The same without what cannot be told from noise: exactly as it was, only resized, or at quarter turns."""
+    turns = 90.0 * round(geometry.angle / 90)
+    square = geometry.scale
+    plain = replace(geometry, shear=0.0, tilt_x=0.0, tilt_y=0.0)
+    yield replace(plain, angle=turns, scale_x=square, scale_y=square)
+    yield replace(plain, angle=turns)
+    yield replace(plain, scale_x=square, scale_y=square)
+    yield plain
