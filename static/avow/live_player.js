@@ -316,8 +316,9 @@ export class LivePlayer extends EventTarget {
     if (video.ended) this.#say('ended')
     else if (this.#refused) this.#say('unverified', this.#refused)
     else if (video.paused) return
-    else if (video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) this.#say('stalled', 'buffer_empty')
-    else if (part) this.#say(part.slate ? 'slate' : 'playing')
+    else if (video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) {
+      if (this.#state !== 'loading') this.#say('stalled', 'buffer_empty')
+    } else if (part) this.#say(part.slate ? 'slate' : 'playing')
   }
 
   #recover () {

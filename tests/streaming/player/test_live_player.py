@@ -45,9 +45,10 @@ def until(page: Page, condition: str) -> None:
     page.evaluate(
         f"""() => new Promise((resolve, reject) => {{
           const give_up = performance.now() + 20000
+          const holds = () => window.states && ({condition})
           const look = () => {{
-            if ({condition}) resolve()
-            else if (performance.now() > give_up) reject(new Error(JSON.stringify([states, segments])))
+            if (holds()) resolve()
+            else if (performance.now() > give_up) reject(new Error(JSON.stringify([window.states, window.segments])))
             else setTimeout(look, 20)
           }}
           look()
