@@ -162,9 +162,8 @@ class _Tally:
             self._verified(self.verifier.segment(data), 0)
         except LiveInvalid as refusal:
             if refusal.reason is LiveReason.SEQUENCE_GAP:
-                verdict = refusal.details["verdict"]
-                assert isinstance(verdict, SegmentVerdict)
-                self._verified(verdict, verdict.sequence - int(str(refusal.details["after"])) - 1)
+                verdict: SegmentVerdict = refusal.details["verdict"]
+                self._verified(verdict, verdict.sequence - refusal.details["after"] - 1)
             else:
                 self._refused(self.init_refusal if refusal.reason is LiveReason.INIT_ABSENT else refusal)
 

@@ -239,6 +239,23 @@ def test_a_signer_s_certificate_that_has_ended_is_not_trusted(judge: Judge, stre
     assert verdict[2] == "manifest_not_trusted"
 
 
+def test_an_older_browser_says_that_it_cannot_check(judge: Judge, page: Page, stream: Stream) -> None:
+    """A browser without Ed25519 answers as the standard of WebCrypto says it must."""
+    page.evaluate("""() => {
+      window.importKey = crypto.subtle.importKey
+      crypto.subtle.importKey = function (format, data, algorithm, ...rest) {
+        if (algorithm.name === 'Ed25519') return Promise.reject(new DOMException('', 'NotSupportedError'))
+        return window.importKey.call(this, format, data, algorithm, ...rest)
+      }
+    }""")
+    try:
+        (verdict,) = judge(stream.init, [])
+    finally:
+        page.evaluate("() => { delete crypto.subtle.importKey }")
+    assert verdict[2:4] == ["browser_cannot_verify", "browser.unsupported"]
+    assert judge(stream.init, stream.segments[:1])[0][0] is True
+
+
 def test_a_recording_is_not_shown_as_live(judge: Judge, stream: Stream) -> None:
     assert judge(stream.init, stream.segments[:1], maxAgeSeconds=3600)[0][0] is True
     (verdict,) = judge(stream.init, stream.segments[:1], timedelta(hours=2), maxAgeSeconds=3600)

@@ -24,7 +24,7 @@ def dialect_stream(
     return signed_stream(begin(terms=terms), media, installation.keys)
 
 
-def judged(stream: Stream, segments: list[bytes], installation: Installation) -> Any:
+def judged(stream: Stream, segments: list[bytes], installation: Installation, *, strict: bool = False) -> Any:
     anchors = to_pem(installation.pki.anchors()).decode()
     return encypher_c2pa.verify_stream(
         stream.init,
@@ -34,6 +34,7 @@ def judged(stream: Stream, segments: list[bytes], installation: Installation) ->
         trust_pem=anchors,
         tsa_trust_pem=anchors,
         no_default_trust=True,
+        strict_conformance=strict,
         telemetry=False,
         online=False,
     )
@@ -43,6 +44,13 @@ def test_every_segment_is_accepted(dialect_stream: Stream, installation: Install
     report = judged(dialect_stream, list(dialect_stream.segments), installation)
     assert (report["integrity"], report["stream"]["validation_state"]) == ("valid", "Trusted")
     assert report["stream"]["validation_results"]["failure"] == []
+
+
+def test_the_conformance_programme_misses_revocation_alone(dialect_stream: Stream, installation: Installation) -> None:
+    """As for files: the development CA has no OCSP responder whose answer could be stapled."""
+    report = judged(dialect_stream, list(dialect_stream.segments), installation, strict=True)
+    missed = {one["code"] for one in report["stream"]["validation_results"]["failure"]}
+    assert missed == {"com.encypher.conformance.revocationInformationMissing", "livevideo.manifest.invalid"}
 
 
 def bad_streams(good: Stream, bare: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:

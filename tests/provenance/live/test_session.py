@@ -271,6 +271,21 @@ def test_a_restart_begins_a_new_session_where_the_numbers_stopped(
     assert keys[0].kid != keys[1].kid
 
 
+def test_a_successor_is_made_beside_the_running_session_and_takes_over_at_any_segment(
+    begin: Callable[..., LiveSession], media: Media, verifier: LiveVerifier
+) -> None:
+    numbers = Numbers()
+    running = begin(numbers)
+    running.sign_init(media[0])
+    running.sign_segment(media[1][0], 1)
+    successor = begin(numbers)
+    init = successor.sign_init(media[0])
+    running.sign_segment(media[1][1], 2)
+    verifier.init(init)
+    assert verifier.segment(successor.sign_segment(media[1][2], 3)).sequence == 3
+    assert refused(running, media[1][3], 3) == "sequence_not_next"
+
+
 # --- keys ---
 def test_a_session_asks_for_its_successor_and_then_stops(begin: Callable[..., LiveSession], media: Media) -> None:
     clocks = Clocks()
