@@ -39,7 +39,7 @@ from compliance.release.permits import PermitClaims, verify_permit
 from compliance.release.selectors import live_permit, permit_key
 from compliance.release.services import ask_for_permit, digest_of, submit_rendering
 from compliance.sandbox import Limits, run_sandboxed
-from watermark import MarkPattern
+from watermark import MarkPatterns
 
 
 # --- building ---
@@ -180,7 +180,7 @@ def perform_take(context: JobContext, *, take_id: UUID) -> dict[str, Any]:
         key_for=permit_key,
     )
     avatar, script = _permitted_parts(claims)
-    pattern = MarkPattern.from_bytes(storage.read_bytes(permit.pattern))
+    patterns = MarkPatterns.from_bytes(storage.read_bytes(permit.pattern))
     label = LabelSpec.from_dict(claims.label) if claims.label else None
     context.progress(0.02, _("Speaking the script"))
     speech = speak(script.text, script.language, Voice())
@@ -189,7 +189,7 @@ def perform_take(context: JobContext, *, take_id: UUID) -> dict[str, Any]:
         render(
             default_engine().perform(model, speech, width=claims.width, height=claims.height, fps=claims.fps),
             speech,
-            Disclosure(label, pattern),
+            Disclosure(label, patterns),
             out,
             fps=claims.fps,
             encoding=encoding_from_settings(),

@@ -11,28 +11,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from avatars.label import LabelOverlay
 from avatars.media import Encoding, write_mp4
 from avatars.speech import Speech
 from compliance.disclosure.labels import LabelSpec
-from watermark import MarkPattern, embed_frames
+from watermark import MarkPatterns, embed_frames
+from watermark.sound import embed_sound
 
 Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
 class Disclosure:
-    """What every frame must carry: the visible label (None when no duty asks for one) and the mark."""
+    """What every frame must carry: the visible label (None when no duty asks for one) and the mark, which the sound
+    carries too.
+    """
 
     label: LabelSpec | None
-    pattern: MarkPattern
+    patterns: MarkPatterns
 
 
 def disclosed(frames: Iterable[av.VideoFrame], disclosure: Disclosure, *, fps: int) -> Iterator[av.VideoFrame]:
     """Burn in the label, then embed the mark, so that cutting the label out does not cut the mark out."""
-    return embed_frames(_labelled(frames, disclosure.label, fps), disclosure.pattern)
+    return embed_frames(_labelled(frames, disclosure.label, fps), disclosure.patterns.picture)
 
 
 def _labelled(frames: Iterable[av.VideoFrame], label: LabelSpec | None, fps: int) -> Iterator[av.VideoFrame]:
@@ -61,10 +66,17 @@ def render(
             out,
             _counted(disclosed(frames, disclosure, fps=fps), total, progress),
             fps=fps,
-            samples=speech.samples,
+            samples=marked_sound(speech.samples, speech.rate, disclosure.patterns),
             rate=speech.rate,
             encoding=encoding,
         )
+
+
+def marked_sound(samples: NDArray[np.float32], rate: int, patterns: MarkPatterns) -> NDArray[np.float32]:
+    """The same sound, float32 mono [n] in -1..1, with the mark."""
+    if len(samples) == 0:
+        return samples
+    return np.concatenate([block[0] for block in embed_sound([samples[None]], patterns.sound, rate)])
 
 
 @contextmanager

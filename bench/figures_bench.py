@@ -47,13 +47,13 @@ def avatar_rows(folder: Path, footage: Path) -> list[Row]:
 def _embed(scene: Scene) -> Row:
     count = 4 * FPS
     frames = list(scene.play(0, count))
-    spent = cost_of(lambda: [None for _ in embed_frames(frames, scene.disclosure.pattern)])
+    spent = cost_of(lambda: [None for _ in embed_frames(frames, scene.disclosure.patterns.picture)])
     return Row("watermark, embed 720p", f"{1000 * spent.cpu_s / count:.1f} ms CPU a frame")
 
 
 def _detect(scene: Scene, folder: Path) -> Row:
     clip, count = folder / "marked.mp4", _DETECT_S * FPS
-    marked = embed_frames(scene.play(0, count), scene.disclosure.pattern)
+    marked = embed_frames(scene.play(0, count), scene.disclosure.patterns.picture)
     write_mp4(clip, marked, fps=FPS, samples=voice(_DETECT_S).samples, encoding=Encoding(crf=23))
     spent = cost_of(lambda: detect_file(clip, scene.key))
     return Row(f"watermark, detect in {_DETECT_S} s 720p", f"{spent.cpu_s:.1f} s CPU, decoding included")

@@ -21,7 +21,7 @@ from avatars.rendering import Disclosure
 from avatars.speech import Speech
 from compliance.disclosure import evaluate
 from compliance.disclosure.labels import compose_label
-from watermark import Key, make_pattern
+from watermark import Key, make_patterns
 
 WIDTH, HEIGHT, FPS = 1280, 720, 25
 SAMPLE_RATE = 24000
@@ -85,7 +85,7 @@ def disclosure(key: Key) -> Disclosure:
         }
     )
     label = compose_label(decision.duties, width=WIDTH, height=HEIGHT, languages=("zh", "en"))
-    return Disclosure(label, make_pattern(key, MARK))
+    return Disclosure(label, make_patterns(key, MARK))
 
 
 def voice(seconds: float) -> Speech:

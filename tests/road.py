@@ -41,7 +41,7 @@ from compliance.release.services import (
     order_take,
     submit_rendering,
 )
-from watermark import MarkPattern
+from watermark import MarkPatterns
 
 SECONDS, FPS, WIDTH, HEIGHT = 3, 25, 640, 360
 PROVIDER_CODE = "001191000000MA00000AB31A001"
@@ -183,7 +183,7 @@ def tone(seconds: float = SECONDS, rate: int = 24000) -> Speech:
 def disclosure_of(permit: Permit) -> Disclosure:
     label = permit.envelope["payload"]["label"]
     return Disclosure(
-        LabelSpec.from_dict(label) if label else None, MarkPattern.from_bytes(storage.read_bytes(permit.pattern))
+        LabelSpec.from_dict(label) if label else None, MarkPatterns.from_bytes(storage.read_bytes(permit.pattern))
     )
 
 

@@ -10,6 +10,7 @@ from watermark.errors import BadKey, BadMark, BadMedia, BadPattern, MarkMissing,
 from watermark.keys import Key, generate_key, load_key
 from watermark.media import MediaReading, detect_file, embed_file, read_file
 from watermark.pattern import MarkPattern, make_pattern
+from watermark.patterns import MarkPatterns, make_patterns
 from watermark.payload import parse_mark
 from watermark.sound_media import decoded_samples
 from watermark.sources import decoded_frames
@@ -29,6 +30,7 @@ __all__ = [
     "Key",
     "MarkMissing",
     "MarkPattern",
+    "MarkPatterns",
     "MarkVerification",
     "MediaReading",
     "SliceScore",
@@ -43,6 +45,7 @@ __all__ = [
     "generate_key",
     "load_key",
     "make_pattern",
+    "make_patterns",
     "parse_mark",
     "read_file",
     "verify_mark",

@@ -24,7 +24,7 @@ from compliance.release.models import Mark, Permit, Take, TakeState
 from compliance.release.permits import VERSION, PermitClaims
 from compliance.release.selectors import live_permit
 from compliance.release.services import digest_of
-from watermark import Key, make_pattern
+from watermark import Key, make_patterns
 
 Json = dict[str, Any]
 
@@ -122,7 +122,7 @@ def _issue(take: Take, judgement: Judgement, now: datetime, *, part: int) -> Per
             key_id=custody.key_id(KeyPurpose.PERMIT),
             sign=lambda message: custody.sign(KeyPurpose.PERMIT, message),
         ),
-        pattern=storage.save_bytes(f"patterns/{permit_id}.bin", make_pattern(key, int(mark.value, 16)).to_bytes()),
+        pattern=storage.save_bytes(f"patterns/{permit_id}.bin", make_patterns(key, int(mark.value, 16)).to_bytes()),
         issued_at=now,
         expires_at=expires,
     )

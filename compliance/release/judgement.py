@@ -35,6 +35,8 @@ Json = dict[str, Any]
 MODALITIES = frozenset({"face", "voice"})
 # The label, the mark and the sound may end up to this much before or after each other: one AAC frame at 16 kHz.
 SOUND_TOLERANCE_S = 0.5
+# A stretch of sound shorter than this may be too little for its mark to show; the picture's mark is there regardless.
+SOUND_MARK_SHOWS_S = 6.0
 
 
 @dataclass(frozen=True)
@@ -224,9 +226,22 @@ def measurement_reasons(claims: PermitClaims, measurement: Json) -> list[Json]:
             "watermark_missing",
             _("The permitted mark could not be read from every part of the picture."),
         ),
+        (
+            sound is None or _carries_mark(sound["watermark"]),
+            "sound_watermark_missing",
+            _("The permitted mark could not be read from every part of the sound."),
+        ),
     )
     reasons = [reason(code, text) for holds, code, text in checks if not holds]
     return reasons + _label_reasons(claims, measurement["label"])
+
+
+def _carries_mark(sound: Json) -> bool:
+    """Sound with the mark, or with too little to be heard for a mark to show in it."""
+    if sound["present"]:
+        return True
+    start, end = sound["missing"]
+    return float(end - start) < SOUND_MARK_SHOWS_S
 
 
 def _label_reasons(claims: PermitClaims, label: Json | None) -> list[Json]:

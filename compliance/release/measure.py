@@ -26,6 +26,7 @@ from compliance.release.fingerprint import FrameHash, hash_luma
 from compliance.release.label_check import LabelMeter
 from compliance.sandbox import child_main, report
 from watermark import Key, MarkMissing, verify_mark
+from watermark.sound import verify_sound
 
 Luma = npt.NDArray[np.uint8]
 FINGERPRINT_INTERVAL_S = 1.0
@@ -99,7 +100,7 @@ def _measure_container(container: Any, order: dict[str, Any], key: Key) -> dict[
     return {
         "container": {"format": container.format.name, "tracks": [s.type for s in container.streams]},
         "picture": _picture(video, observer),
-        "sound": _sound(container),
+        "sound": _sound(container, key, int(order["mark"], 16)),
         "label": asdict(observer.meter.result()) if observer.meter else None,
         "watermark": mark,
         "fingerprint": [frame_hash.to_json() for frame_hash in observer.hashes],
@@ -126,12 +127,31 @@ def _picture(video: Any, observer: Observer) -> dict[str, Any]:
     }
 
 
-def _sound(container: Any) -> dict[str, Any] | None:
+def _sound(container: Any, key: Key, mark: int) -> dict[str, Any] | None:
     if not container.streams.audio:
         return None
     track = container.streams.audio[0]
     seconds = float(track.duration * track.time_base) if track.duration else 0.0
-    return {"codec": track.codec_context.name, "rate": track.rate, "duration_s": seconds}
+    found = {"codec": track.codec_context.name, "rate": track.rate, "duration_s": seconds}
+    container.seek(0)
+    return found | {"watermark": _sound_mark(container, key, mark)}
+
+
+def _sound_mark(container: Any, key: Key, mark: int) -> dict[str, Any]:
+    """Whether the permitted mark is in every audible stretch; `missing` names the first without it, in seconds."""
+    track = container.streams.audio[0]
+    blocks = (_full_scale(frame.to_ndarray()) for frame in container.decode(track))
+    try:
+        found = verify_sound(blocks, track.rate, key, mark)
+    except MarkMissing as missing:
+        return {"present": False, "p_false": None, "missing": [missing.from_s, missing.to_s]}
+    worst = max((part.p_false for part in found.slices), default=None)  # None: nothing in it can be heard
+    return {"present": True, "p_false": worst, "missing": None}
+
+
+def _full_scale(samples: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Planar samples of the gate's own AAC decoder, float32[channels, n]."""
+    return np.atleast_2d(np.asarray(samples, np.float32))
 
 
 def _verify_mark(frames: Iterator[av.VideoFrame], key: Key, mark: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from compliance.provenance.selectors import read_provenance
 from compliance.release import gate
 from compliance.release.models import Permit, Quarantine, Release, ReleaseState, Take, TakeState
 from tests.road import World, disclosure_of, rendering_of, scenery, tone
-from watermark import Key, MarkPattern, embed_frames, make_pattern
+from watermark import Key, embed_frames, make_patterns
 
 pytestmark = pytest.mark.django_db
 
@@ -78,7 +78,7 @@ def test_china_without_a_provider_code_is_held(world: World) -> None:
 
 
 def unlabelled(disclosure: Disclosure) -> Disclosure:
-    return Disclosure(None, disclosure.pattern)
+    return Disclosure(None, disclosure.patterns)
 
 
 def test_rendering_without_the_label(world: World, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_rendering_whose_label_is_a_pixel_too_small(world: World, tmp_path: Path
     assert honest.label is not None
     # The painter stays one pixel above what it is told.
     small = dataclasses.replace(honest.label, min_glyph_px=honest.label.min_glyph_px - 2)
-    through_the_gate(world, take, rendering_of(take, tmp_path / "t.mp4", disclosure=Disclosure(small, honest.pattern)))
+    through_the_gate(world, take, rendering_of(take, tmp_path / "t.mp4", disclosure=Disclosure(small, honest.patterns)))
     assert quarantined_for(take) == ["label_too_small"]
 
 
@@ -136,8 +136,8 @@ def test_rendering_without_a_watermark(world: World, tmp_path: Path) -> None:
 def test_rendering_with_the_mark_of_another_take(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     honest = disclosure_of(take.permits.get())
-    other = make_pattern(Key(id="x", secret=bytes(32)), 0x1122334455667788)
-    foreign = Disclosure(honest.label, MarkPattern.from_bytes(other.to_bytes()))
+    other = make_patterns(Key(id="x", secret=bytes(32)), 0x1122334455667788)
+    foreign = Disclosure(honest.label, other)
     through_the_gate(world, take, rendering_of(take, tmp_path / "t.mp4", disclosure=foreign))
     assert quarantined_for(take) == ["watermark_missing"]
 
@@ -161,7 +161,7 @@ def test_rendering_without_sound(world: World, tmp_path: Path) -> None:
             yield frame
 
     path = tmp_path / "t.mp4"
-    write_mp4(path, embed_frames(frames(), honest.pattern), fps=25, encoding=Encoding())
+    write_mp4(path, embed_frames(frames(), honest.patterns.picture), fps=25, encoding=Encoding())
     through_the_gate(world, take, path)
     assert quarantined_for(take) == ["no_sound"]
 
