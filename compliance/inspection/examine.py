@@ -1,4 +1,4 @@
-"""What the picture itself says: invisible marks and fingerprint, read in the sandbox.
+"""What picture and sound themselves say: invisible marks and fingerprint, read in the sandbox.
 
 `python -m compliance.sandbox LIMITS compliance.inspection.examine FILE` reads `{"keys": [{"id", "key"}]}` from
 standard input. No Django here: this is the side that touches untrusted bytes.
@@ -17,12 +17,14 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from compliance.errors import BadInput
 from compliance.release.fingerprint import FrameHash, hash_luma
 from compliance.sandbox import child_main, report
-from watermark import Detection, Key, detect_frames
+from watermark import BadMedia, Detection, Key, detect_frames
+from watermark.sound import SoundDetection, detect_sound
 
 MAX_PIXELS = 4096 * 2304
 MAX_SECONDS = 600.0
@@ -116,6 +118,7 @@ def _examine_container(container: Any, key: Key) -> dict[str, Any]:
     duration = float(container.duration or av.time_base) / av.time_base
     sampler = Sampler(expected_s=min(max(duration, 1.0), MAX_SECONDS))
     marks = [_mark_json(found, key) for found in detect_frames(sampler.watch(container.decode(video)), key)]
+    marks += _sound_marks(container, key)
     return {
         "picture": {
             "codec": video.codec_context.name,
@@ -129,7 +132,31 @@ def _examine_container(container: Any, key: Key) -> dict[str, Any]:
     }
 
 
-def _mark_json(detection: Detection, key: Key) -> dict[str, Any]:
+def _sound_marks(container: Any, key: Key) -> list[dict[str, Any]]:
+    """Marks in the first audio track; sound that cannot be decoded keeps nobody from seeing the picture's."""
+    if not container.streams.audio:
+        return []
+    try:
+        container.seek(0)
+        track = container.streams.audio[0]
+        return [_mark_json(found, key) for found in detect_sound(_samples(container, track), track.rate, key)]
+    except (av.error.FFmpegError, BadMedia):
+        return []
+
+
+def _samples(container: Any, track: Any) -> Iterator[npt.NDArray[np.float32]]:
+    """float32[channels, n] of full scale 1, for as long as pictures are looked at."""
+    resampler = av.AudioResampler(format="fltp", layout=track.codec_context.layout.name, rate=track.rate)
+    left = int(MAX_SECONDS * track.rate)
+    for frame in container.decode(track):
+        for piece in resampler.resample(frame):
+            left -= piece.samples
+            if left < 0:
+                return
+            yield np.asarray(piece.to_ndarray(), np.float32)
+
+
+def _mark_json(detection: Detection | SoundDetection, key: Key) -> dict[str, Any]:
     return {
         "mark": detection.mark,
         "from_s": round(detection.from_s, 3),
