@@ -19,8 +19,8 @@ _APART_FRAMES = 4
 
 
 class Alignment(NamedTuple):
-    """score: of the synchronisation cells, about standard normal where there is no mark; start: the frame, before
-    the first, at which the cycle of slots begins; tempo, pitch: factors of speed and frequency.
+    """score: of the synchronisation cells, about standard normal where there is no mark; start: a frame at which
+    the cycle of slots begins; tempo, pitch: factors of speed and frequency.
     """
 
     score: float
@@ -82,7 +82,7 @@ class Synchroniser:
 def cells_at(white: Singles, frames_per_s: float, alignment: Alignment) -> Cells:
     """The cells of float32[T, BANDS] whose centres lie within it."""
     per_row = CELL_S * frames_per_s / alignment.tempo
-    first = max(0, math.floor(-alignment.start / per_row) - 1)
+    first = math.floor(-alignment.start / per_row) - 1
     rows = np.arange(first, first + math.ceil(len(white) / per_row) + 3)
     centres = _centres(rows, per_row) + alignment.start
     inside = (centres >= 0) & (centres < len(white))
