@@ -178,10 +178,9 @@ _CREDENTIALS = {
 
 
 def _credential_reasons(found: Findings) -> list[Reason]:
-    if found.live:
-        return [found.live.reason()]
     code, strength, text = _CREDENTIALS[found.credentials]
-    return [Reason(code, strength, str(text))]
+    of_segments = [found.live.reason()] if found.live else []
+    return [*of_segments, Reason(code, strength, str(text))]
 
 
 def _aigc_reasons(found: Findings) -> list[Reason]:

@@ -11,12 +11,14 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from compliance.inspection.live import LiveFindings
+from compliance.inspection.live import LiveFindings, live_json
 from compliance.inspection.models import Inspection
 from compliance.inspection.verdict import Findings, VerdictCode, decide
 from compliance.keys.custody import open_custody
 from compliance.provenance.live import LiveSession
+from compliance.provenance.live.reading import LiveRange, LiveReading
 from compliance.provenance.manifest import DigitalSource, ManifestInput, ReceiptReference
+from compliance.provenance.report import ProvenanceReport
 from tests.provenance.live.conftest import Numbers, signed_stream
 from tests.provenance.live.forging import flip_in
 from tests.provenance.live.media import make_stream
@@ -58,6 +60,22 @@ def test_what_is_said_of_a_recording(live: Any, changes: Any, verdict: str, reas
     found = decide(findings(live, **changes))
     assert found.code == VerdictCode(verdict)
     assert reasons <= {one.code for one in found.reasons}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("language", "words"), [("en", "3 missing before"), ("zh-hans", "之前缺少 3 个")])
+def test_the_page_tells_what_is_missing(language: str, words: str) -> None:
+    reading = LiveReading(
+        "incomplete", 4, 4, 3,
+        sessions=(ProvenanceReport("trusted"),),
+        ranges=(LiveRange("verified", 1, 1, 2, 1, 2), LiveRange("verified", 1, 3, 4, 6, 7, missing_before=3)),
+        ranges_left_out=5,
+    )  # fmt: skip
+    found = decide(findings(LiveFindings("incomplete", 4, 4, 3, False, ())))
+    result = {"verdict": found.to_json(), "verdict_zh": found.to_json(), "live": live_json(reading)}
+    asked = Inspection.objects.create(file_name="room.mp4", size=1, sha256="", state="done", result=result)
+    page = Client().get(reverse("inspection:result", args=[asked.id]), headers={"accept-language": language})
+    assert words in page.content.decode()
 
 
 @pytest.fixture

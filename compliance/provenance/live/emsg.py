@@ -12,6 +12,8 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_lazy as _
+
 from compliance.provenance import bmff
 from compliance.provenance.errors import ContainerInvalid
 from compliance.provenance.live.errors import LiveInvalid, LiveReason
@@ -45,7 +47,7 @@ def build(message: bytes, timing: EventTiming, identifier: int, dialect: Dialect
 def root_boxes(data: bytes) -> list[bmff.Box]:
     """The boxes that fill ``data``; raises ContainerInvalid."""
     if len(data) > MAX_SEGMENT_BYTES:
-        raise ContainerInvalid("segment_too_large", "The segment is larger than 64 MiB. Make shorter segments.")
+        raise ContainerInvalid("segment_too_large", _("The segment is larger than 64 MiB. Make shorter segments."))
     return list(bmff.boxes(io.BytesIO(data), 0, len(data)))
 
 

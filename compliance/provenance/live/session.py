@@ -91,8 +91,8 @@ class LiveSession:
     terms: SessionTerms = field(default_factory=SessionTerms)
     now: Callable[[], datetime] = _utc_now
     elapsed: Callable[[], float] = time.monotonic
-    init: SignedInit | None = None
-    _track: timing.TrackTiming | None = None
+    init: SignedInit | None = field(default=None, init=False)
+    _track: timing.TrackTiming | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._key = SessionKey(self.terms.algorithm)
