@@ -14,11 +14,13 @@ import time
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 import av
 from av.container import InputContainer, OutputContainer
 
 from streaming.outputs.target import Target
+from streaming.outputs.tls_relay import open_tls_relay
 from streaming.outputs.wire import Kind, answer, read_message
 
 _JOIN_S, _LONGEST_GAP_S, _LATE_S = Fraction(1, 10), 60, 1.0
@@ -39,7 +41,7 @@ class Connection:
     """One RTMP session: FLV packets from segments, at the pace of their own timestamps."""
 
     def __init__(self, target: Target) -> None:
-        self._address = f"{target.address.rstrip('/')}/{target.key}"
+        self._target = target
         self._output: OutputContainer | None = None
         self._streams: dict[str, Any] = {}
         self._codecs: list[bytes] | None = None
@@ -78,7 +80,7 @@ class Connection:
 
     def _connect(self, source: InputContainer) -> None:
         options = {"flvflags": "no_duration_filesize", "flush_packets": "1"}
-        self._output = av.open(self._address, "w", format="flv", container_options=options)
+        self._output = av.open(_plain_address(self._target), "w", format="flv", container_options=options)
         for stream in source.streams:
             self._streams[stream.type] = self._output.add_stream_from_template(stream)
         self._output.start_encoding()
@@ -104,6 +106,16 @@ class Connection:
         if self._begun is None or self._begun + at < now - _LATE_S:
             self._begun = now - at
         time.sleep(max(0.0, self._begun + at - now))
+
+
+def _plain_address(target: Target) -> str:
+    """What FFmpeg connects to: the server, or for RTMPS the near end of a verified TLS connection to it."""
+    address = target.address.rstrip("/")
+    parts = urlsplit(address)
+    if parts.scheme == "rtmps":
+        port = open_tls_relay(parts.hostname or "", parts.port or 443)
+        address = f"rtmp://127.0.0.1:{port}{parts.path}"
+    return f"{address}/{target.key}"
 
 
 def _in_time_order(source: InputContainer) -> list[_Timed]:

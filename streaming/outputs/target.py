@@ -10,32 +10,27 @@ from compliance.errors import BadInput
 
 
 class OutputRefused(BadInput):
-    """An address that cannot be sent to. Codes: target_invalid, tls_unverified."""
+    """An address that cannot be sent to. Code: target_invalid."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """An RTMP server: `address` as rtmp://host[:port]/application, `key` the platform's secret stream key.
+    """An RTMP server: `address` as rtmp[s]://host[:port]/application, `key` the platform's secret stream key.
+
+    Plain rtmp shows the key to everybody on the way; prefer rtmps where the platform has it.
 
     Raises:
-        OutputRefused: target_invalid; tls_unverified for rtmps, because FFmpeg's RTMPS takes every certificate and
-            the key would go to whoever answers.
+        OutputRefused: target_invalid.
     """
 
     address: str
     key: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        if self.address.startswith("rtmps:"):
-            text = (
-                "RTMPS is not offered yet: the server's certificate could not be checked. Send to a relay of your own "
-                "(rtmp://127.0.0.1/...) that opens the verified connection."
-            )
-            raise OutputRefused("tls_unverified", text)
         # white space would be read as an option by RTMP client libraries
         whole = self.address + self.key
         if not self.key or not _is_rtmp(self.address) or any(c.isspace() or not c.isprintable() for c in whole):
-            text = "Give the server as rtmp://host/application and the stream key the platform shows."
+            text = "Give the server as rtmp[s]://host/application and the stream key the platform shows."
             raise OutputRefused("target_invalid", text)
 
     @property
@@ -57,7 +52,7 @@ def _is_rtmp(address: str) -> bool:
     try:
         parts = urlsplit(address)
         return bool(
-            parts.scheme == "rtmp" and parts.hostname and parts.port != 0 and parts.path.strip("/")
+            parts.scheme in ("rtmp", "rtmps") and parts.hostname and parts.port != 0 and parts.path.strip("/")
         )
     except ValueError:
         return False

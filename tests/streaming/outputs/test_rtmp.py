@@ -149,11 +149,6 @@ def test_addresses_that_are_no_rtmp_server_are_refused(address: str, key: str) -
         Target(address, key)
 
 
-def test_a_connection_whose_certificate_cannot_be_checked_is_refused() -> None:
-    with pytest.raises(OutputRefused, match="tls_unverified"):
-        Target("rtmps://ingest.example.org:443/app", KEY)
-
-
 def test_name_for_logs_leaves_out_a_password() -> None:
     target = Target("rtmp://user:word@ingest.example.org:1936/app", KEY)
     assert target.name == "rtmp://ingest.example.org:1936/app"
