@@ -120,7 +120,7 @@ class Answerer:
                 continue
             if sentence is None:
                 continue
-            result = self._guard.check(sentence.text, context)
+            result = self._guard.check(sentence.text, replace(context, is_free=True))
             judged.append(result)
             if result.allowed:
                 kept.append(sentence)

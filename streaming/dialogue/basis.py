@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from streaming.dialogue.facts import Price, ProductFacts, Stock
 from streaming.dialogue.folding import Folded, fold
+from streaming.dialogue.grounding import Words, words_of
 from streaming.dialogue.quantities import CURRENCIES, Quantity, find_identifiers, find_quantities
 
 _REFERENCE_ZH = re.compile(r"(?:原价|参考价|划线价|市场价|吊牌价|平时|之前|官方价|零售价)[^,。;，]{0,8}$")
@@ -49,6 +50,7 @@ class Basis:
     identifiers: frozenset[str]
     dates: frozenset[tuple[Decimal, str]]
     names: frozenset[str]
+    words: Words
 
     def says(self, folded_words: str) -> bool:
         """Whether an approved statement contains these folded words."""
@@ -69,8 +71,11 @@ def make_basis(products: Sequence[ProductFacts], now: datetime) -> Basis:
     stocks = [facts.stock for facts in products if facts.stock and facts.stock.holds(now)]
     names = {name for item in statements for name, _, _ in find_identifiers(item.folded)}
     dates = {key for price in prices if price.valid_until for key in _date_keys(price.valid_until)}
+    asked = [fold(text) for facts in products for entry in facts.faq for text in entry.question.values()]
+    named = [fold(name) for name in (*said, *(facts.brand for facts in products))]
+    known = words_of([*(item.folded for item in statements), *asked, *named])
     counts = frozenset(Decimal(stock.count) for stock in stocks if stock.count is not None)
-    return Basis(tuple(statements), prices, counts, frozenset(names), frozenset(dates), own_names)
+    return Basis(tuple(statements), prices, counts, frozenset(names), frozenset(dates), own_names, known)
 
 
 class BasisStore:

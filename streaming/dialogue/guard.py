@@ -19,6 +19,7 @@ from streaming.dialogue.data_files import read_data
 from streaming.dialogue.facts import ProductFacts
 from streaming.dialogue.findings import Finding, GuardResult
 from streaming.dialogue.folding import Folded, fold, has_bidi_control
+from streaming.dialogue.grounding import is_founded
 from streaming.dialogue.identity import asks_whether_human, says_it_is_ai
 from streaming.dialogue.language import detect_language, foreign_scripts
 from streaming.dialogue.links import find_links
@@ -38,11 +39,16 @@ _GOODS = "category_outside_policy"
 
 @dataclass(frozen=True, slots=True)
 class GuardContext:
-    """What a line is about. `products` on air now; `now` aware; `reply_to` the comment it answers, if any."""
+    """What a line is about. `products` on air now; `now` aware; `reply_to` the comment it answers, if any.
+
+    `is_free`: nobody approved these words (a model wrote them, a person typed them), so they must be founded
+    in the facts. A reviewed script's line is judged by the rules and numbers alone.
+    """
 
     products: tuple[ProductFacts, ...]
     now: datetime
     reply_to: str | None = None
+    is_free: bool = False
 
 
 class Guard:
@@ -85,6 +91,8 @@ class Guard:
             return
         yield from self._rule_findings(folded, basis)
         yield from unsupported_quantities(folded, basis)
+        if context.is_free and not is_founded(folded, basis.words):
+            yield ("unfounded", *whole)
         yield from (("link_or_contact", *span) for span in find_links(folded))
         yield from (("personal_data", item.start, item.end) for item in find_personal_data(folded))
         yield from self._policy_findings(folded, context, whole)

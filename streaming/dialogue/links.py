@@ -14,7 +14,7 @@ _DOMAIN = re.compile(
     rf" ?{_DOT} ?{_TLD}(?![a-z0-9])(?:/\S*)?"
 )
 _SPOKEN = re.compile(rf"(?<![a-z])[a-z0-9\-]{{2,}} (?:dot|点) {_TLD}(?![a-z])")
-_WORDS_BEFORE_DOMAIN = re.compile(r"[.。] [a-z]")
+_WORDS_BEFORE_DOMAIN = re.compile(r"(?<! )[.。] [a-z]")
 
 
 def find_links(folded: Folded) -> list[tuple[int, int]]:

@@ -90,7 +90,7 @@ def _id_card_checks(text: str) -> bool:
 
 def _luhn_checks(text: str) -> bool:
     digits = [int(char) for char in text if char.isdigit()]
-    if len(set(digits)) < 3:
+    if len(set(digits)) < 2:
         return False
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0

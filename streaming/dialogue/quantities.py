@@ -75,7 +75,7 @@ class Quantity:
     def is_trivial(self) -> bool:
         """A small count such as "two colours", or the one moment of "one second": says nothing about a product."""
         if self.unit in COUNTS or self.unit == "people":
-            return self.value <= _SMALL
+            return self.value <= _SMALL and self.value == self.value.to_integral_value()
         return self.in_words and (self.value, self.unit) in _MOMENTS
 
 

@@ -45,10 +45,11 @@ def terms(text: str) -> list[str]:
     for run in re.findall(r"[\u3400-\u9fff]+", _STOP_ZH.sub(" ", folded.spaced.text)):
         found += [*run, *(run[i : i + 2] for i in range(len(run) - 1))]
     words = re.findall(r"[a-z][a-z0-9']+|[a-z]\b", folded.spaced.text)
-    return found + [_stem(word) for word in words if word not in _STOP_EN and len(word) > 1]
+    return found + [stem(word) for word in words if word not in _STOP_EN and len(word) > 1]
 
 
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
+    """An English word without its ending."""
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)] + ("y" if ending in ("ies", "ied") else "")

@@ -25,7 +25,7 @@ _CONFIDENCES = frozenset({"P", "S2", "S1", "K", "D"})
 # A new subject or consequence ends the reach of a negation as a comma does.
 _CLAUSE_END = re.compile(r"[,，;；:：。.!?！？…\n我就]|时候")
 _NEGATOR_ZH = re.compile(
-    r"不(?!仅|但|光|只|得不|由|愧|断)|没(?!事)|无法|无(?!论|比)|非(?!常)"
+    r"(?<!不得)不(?!仅|但|光|只|得不|由|愧|断)|没(?!事)|无法|无(?!论|比)|非(?!常)"
     r"|(?<![特分区级个])别(?![的人家处样])|未|勿|避免|拒绝"
 )
 _NEGATOR_EN = re.compile(r"\b(?:not(?! only| just)|never|no|cannot|without|nor|fails?|failed)\b|n't\b")
