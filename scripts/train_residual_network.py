@@ -25,6 +25,7 @@ from watermark.host_network import WEIGHTS, MarkEstimator, features, read_weight
 from watermark.residual import suppress_host
 
 MARK_UNIT = 32.0  # of the stored marks, see make_residual_pairs.py
+_MARGIN = 16  # pixels along the sides of a patch that are not judged: what lies beyond is unknown to the layers
 _REPORT_STEPS = 200
 _WARM_UP = 100
 _AVERAGE = 0.998  # of the weights over the last few hundred steps
@@ -89,7 +90,7 @@ def train(
     shown = 0.0
     for step in range(1, options.steps + 1):
         luma, mark = _batch(pairs, options.batch, device)
-        loss = _loss(_estimate(layers, luma), mark)
+        loss = _loss(_inner(_estimate(layers, luma)), _inner(mark))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(layers.parameters(), 1.0)
@@ -119,7 +120,23 @@ def _batch(pairs: Pairs, size: int, device: torch.device) -> tuple[Tensor, Tenso
         if torch.rand(()) < 0.5:
             luma, mark = luma.flip(axis), mark.flip(axis)
     gain = 0.7 + 0.6 * torch.rand(size, 1, 1, 1, device=device)
-    return luma * gain, mark
+    return luma * gain, levelled(mark)
+
+
+def levelled(mark: Tensor) -> Tensor:
+    """The tile with all its carriers equally strong, of the same RMS: float[n, 1, s, s].
+
+    The embedder lets them fall with frequency, but the reader counts each in units of the noise about it. An estimate
+    of the tile as it is would be judged by the few slow ones.
+    """
+    side = mark.shape[-1]
+    down, across = torch.fft.fftfreq(side, device=mark.device), torch.fft.rfftfreq(side, device=mark.device)
+    level: Tensor = torch.fft.irfft2(torch.fft.rfft2(mark) * torch.hypot(down[:, None], across), s=(side, side))
+    return level * (_rms(mark) / (_rms(level) + 1e-6))
+
+
+def _rms(planes: Tensor) -> Tensor:
+    return planes.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
 
 
 def _estimate(layers: MarkEstimator, luma: Tensor) -> Tensor:
@@ -140,6 +157,10 @@ def _cosine(estimate: Tensor, mark: Tensor) -> Tensor:
     return F.cosine_similarity(estimate.flatten(1), mark.flatten(1), eps=1e-3)
 
 
+def _inner(planes: Tensor) -> Tensor:
+    return planes[..., _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+
+
 @torch.no_grad()
 def _follow(averaged: MarkEstimator, layers: MarkEstimator, inertia: float) -> None:
     for slow, fast in zip(averaged.parameters(), layers.parameters(), strict=True):
@@ -148,18 +169,18 @@ def _follow(averaged: MarkEstimator, layers: MarkEstimator, inertia: float) -> N
 
 @torch.no_grad()
 def agreement(layers: MarkEstimator, pairs: Pairs, device: torch.device) -> float:
-    """Mean cosine between estimate and mark over all pairs."""
+    """Mean cosine between estimate and levelled tile over all pairs."""
     found = []
     for luma, mark in zip(pairs.luma.split(25), pairs.mark.split(25), strict=True):
         estimate = _estimate(layers, luma.to(device).float()[:, None])
-        found.append(_cosine(estimate, mark.to(device).float()[:, None]))
+        found.append(_cosine(_inner(estimate), _inner(levelled(mark.to(device).float()[:, None]))))
     return float(torch.cat(found).mean())
 
 
 def classical(pairs: Pairs) -> float:
     """The same of `suppress_host`."""
     estimates = torch.stack([suppress_host(luma.float()) for luma in pairs.luma])
-    return float(_cosine(estimates, pairs.mark.float()).mean())
+    return float(_cosine(_inner(estimates), _inner(levelled(pairs.mark.float()[:, None])[:, 0])).mean())
 
 
 if __name__ == "__main__":
