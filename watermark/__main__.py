@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     detect = commands.add_parser("detect", help="tell which marks a file shows, and when")
     detect.add_argument("source", metavar="IN", type=Path)
     detect.add_argument("--no-search", action="store_true", help="only as it was released, or scaled; much faster")
+    detect.add_argument("--first", action="store_true", help="stop at the first mark instead of reading to the end")
     detect.set_defaults(run=_detect)
     keygen = commands.add_parser("generate-key", help="make a new key file")
     keygen.set_defaults(run=_generate_key)
@@ -110,12 +111,15 @@ def _detect(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         key,
         tracks=options.tracks,
         search=not options.no_search,
+        first=options.first,
         device=options.device,
         progress=_progress(options, "reading"),
+        found=_show_mark if options.progress or sys.stderr.isatty() else None,
     )
     result = {
         "key_id": key.id,
         "kind": reading.kind,
+        "whole": reading.whole,
         "best": reading.best,
         "picture": [asdict(found) for found in reading.picture],
         "sound": [asdict(found) for found in reading.sound],
@@ -127,6 +131,11 @@ def _detect(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         for d in reading.all
     ]
     return result, "\n".join(lines) or "no mark of this key was found"
+
+
+def _show_mark(mark: str, read_s: float) -> None:
+    """Long before the end of a long file."""
+    print(f"\nfound {mark} within {read_s:.0f} s", file=sys.stderr, flush=True)
 
 
 def _generate_key(options: argparse.Namespace) -> tuple[dict[str, Any], str]:

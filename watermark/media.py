@@ -28,6 +28,10 @@ _SURE_PICTURE_S, _SURE_SOUND_S = 1.0, 10.0
 """From so many seconds on, a mark that was just embedded must be read back; less may be too little."""
 
 Progress = Callable[[float], None]
+"""Gets shares of 1."""
+
+Found = Callable[[str, float], None]
+"""Gets a mark as soon as it is known, and the seconds of the file read until then."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,13 @@ class SecondOfMedia:
 
 @dataclass(frozen=True)
 class MediaReading:
-    """All that a file shows of one key. seconds: length of what was read."""
+    """All that a file shows of one key. seconds: length of what was read; whole: whether that is all of the file."""
 
     kind: str
     seconds: float
     picture: tuple[Detection, ...]
     sound: tuple[SoundDetection, ...]
+    whole: bool = True
 
     @property
     def all(self) -> list[Detection | SoundDetection]:
@@ -165,20 +170,23 @@ def read_file(
     *,
     tracks: Iterable[str] = TRACKS,
     search: bool = True,
+    first: bool = False,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
+    found: Found | None = None,
 ) -> MediaReading:
     """All marks of `key` in the first video stream and the first audio stream of `source`, or in a still.
 
     search: also look for turned, cut and squeezed pictures and for sound at another speed. What cannot be decoded is
-    passed over, so that a damaged file still tells what is left. `progress` gets shares of 1. Raises `BadMedia` when
-    nothing can be decoded.
+    passed over, so that a damaged file still tells what is left. The picture is read in stretches of about twelve
+    seconds, each of which may tell `found` its mark; `first`: one is enough, the rest is not read. Raises `BadMedia`
+    when nothing can be decoded.
     """
     source, wanted = Path(source), set(tracks)
     kind = kind_of(source)
     if kind is Kind.IMAGE:
-        found = detect_frames([upright_frame(source)], key, search=search, device=device)
-        return MediaReading(kind.value, max((d.to_s for d in found), default=0.0), tuple(found), ())
+        still = detect_frames([upright_frame(source)], key, search=search, device=device)
+        return MediaReading(kind.value, max((d.to_s for d in still), default=0.0), tuple(still), ())
     with opened(source) as container:
         has_picture, has_sound = bool(pictures_of(container)), bool(container.streams.audio)
     present = {track for track, there in (("picture", has_picture), ("sound", has_sound)) if there}
@@ -190,12 +198,30 @@ def read_file(
     if "picture" in present & wanted:
         with opened(source) as container:
             frames = clock.of_frames(decodable_frames(container), length_s(container))
-            picture = detect_frames(frames, key, search=search, device=device)
+            picture = detect_frames(
+                frames, key, search=search, stop_when_found=first, progress=_teller(found), device=device
+            )
+    if first and picture:
+        return MediaReading(kind.value, clock.seconds, tuple(picture), (), whole=False)
     if "sound" in present & wanted:
         rate, blocks = decoded_samples(source)
         heard = clock.of_samples(blocks, rate)
         sound = _tolerant_of_broken_sound(heard, rate, key, search=search, alone=not has_picture)
     return MediaReading(kind.value, clock.seconds, tuple(picture), tuple(sound))
+
+
+def _teller(found: Found | None) -> Callable[[float, list[Detection]], None] | None:
+    """Passes every mark on once."""
+    if found is None:
+        return None
+    known: set[str] = set()
+
+    def tell(read_s: float, detections: list[Detection]) -> None:
+        for mark in {d.mark for d in detections} - known:
+            known.add(mark)
+            found(mark, read_s)
+
+    return tell
 
 
 def _tolerant_of_broken_sound(

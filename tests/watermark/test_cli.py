@@ -29,6 +29,14 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("long") / "long.mkv"
+    frames = [scenes.luma_of(frame) for frame in scenes.studio(640, 360, 0.2)]
+    scenes.write_raw(path, [scenes.frame_of(frames[i % 5], i) for i in range(500)])
+    return path
+
+
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict]:
     capsys.readouterr()
     status = main([*map(str, arguments), "--json"])
@@ -79,11 +87,16 @@ def test_one_track_alone(clip_file: Path, key_file: Path, tmp_path: Path, capsys
     assert (answer["marked"], answer["read_back"]) == (["picture"], None)
 
 
-def test_progress_goes_to_standard_error(clip_file: Path, key_file: Path, tmp_path: Path, capsys) -> None:
-    main(["detect", str(clip_file), "--key-file", str(key_file), "--no-search", "--progress"])
+def test_a_long_file_tells_its_mark_early(long_clip: Path, key_file: Path, tmp_path: Path, capsys) -> None:
+    target = tmp_path / "out.mkv"
+    run(capsys, "embed", long_clip, target, "--mark", "c0ffee", "--key-file", key_file, "--no-read-back")
+    main(["detect", str(target), "--key-file", str(key_file), "--progress", "--json", "--first"])
     printed = capsys.readouterr()
     assert "reading" in printed.err and "%" in printed.err
-    assert printed.out == "no mark of this key was found\n"
+    assert f"found {MARK} within 12 s" in printed.err
+    answer = json.loads(printed.out)
+    assert (answer["best"], answer["whole"]) == (MARK, False)
+    assert len(answer["seconds"]) < 15  # of 20
 
 
 @pytest.mark.parametrize(
@@ -113,14 +126,6 @@ def test_refusals_have_a_code_and_write_nothing(
     assert answer["error"]["text"].endswith(".")
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "clip.mp4").read_bytes() == clip_file.read_bytes()
-
-
-@pytest.fixture(scope="module")
-def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("long") / "long.mkv"
-    frames = [scenes.luma_of(frame) for frame in scenes.studio(640, 360, 0.2)]
-    scenes.write_raw(path, [scenes.frame_of(frames[i % 5], i) for i in range(500)])
-    return path
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
