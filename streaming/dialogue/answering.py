@@ -117,6 +117,9 @@ class Answerer:
                 sentence = read_sentence(line, facts, language=language, now=context.now) if line.strip() else None
             except ModelFailure as failure:
                 incidents.append((failure.code, failure.text))
+                # Not spoken in any case; legal shall see what the model tried to say.
+                tried = self._guard.check(failure.details.get("line", ""), replace(context, is_free=True))
+                judged += [tried] if tried.line and not tried.allowed else []
                 continue
             if sentence is None:
                 continue

@@ -56,7 +56,8 @@ def read_sentence(line: str, facts: ProductFacts, *, language: str, now: datetim
 
     Raises:
         ModelFailure: model_garbage when the line is no such JSON; model_unfounded when the sentence names no
-            fact of this product, says much that its facts do not, or turns their sense round.
+            fact of this product, says much that its facts do not, or turns their sense round; its detail
+            `line` is the sentence.
     """
     said, named = _read_object(line)
     text = display_copy(said, max_chars=400)
@@ -65,7 +66,7 @@ def read_sentence(line: str, facts: ProductFacts, *, language: str, now: datetim
     told = {fact_id: words for fact_id, of, words in facts.statements(now) if of == language}
     ids = tuple(dict.fromkeys(named))
     if any(fact_id not in told for fact_id in ids):
-        raise ModelFailure("model_unfounded", "A sentence names facts that do not exist.")
+        raise ModelFailure("model_unfounded", "A sentence names facts that do not exist.", line=text)
     _check_grounds(text, [told[fact_id] for fact_id in ids], language)
     return Sentence(text, language, ids)
 
@@ -87,9 +88,9 @@ def _check_grounds(text: str, grounds: list[str], language: str) -> None:
     courtesies = [phrase for kind in _COURTESIES for phrase in phrases(kind, language)]
     known = set().union(*(_content(ground) for ground in grounds or courtesies))
     if said and len(said & known) / len(said) < _LEAST_SHARED:
-        raise ModelFailure("model_unfounded", "A sentence says what the facts it names do not say.")
+        raise ModelFailure("model_unfounded", "A sentence says what the facts it names do not say.", line=text)
     if grounds and any(_negates(ground) for ground in grounds) != _negates(text):
-        raise ModelFailure("model_unfounded", "A sentence turns the sense of its facts round.")
+        raise ModelFailure("model_unfounded", "A sentence turns the sense of its facts round.", line=text)
 
 
 def _content(text: str) -> set[str]:
