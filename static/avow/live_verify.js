@@ -211,7 +211,7 @@ const certificateOrNone = (base64) => {
   }
 }
 
-/** One stream (one rendition): its init segment, then its segments in order. A new init needs a new object. */
+/** One session of a stream: its init segment, then its segments in order. A new init needs a new object. */
 export class LiveVerification {
   #init
   #texts
@@ -232,13 +232,22 @@ export class LiveVerification {
    * trustedCertificateSha256: hex digests of the certificates that are trusted; the only input that trust comes from.
    * certificates: further certificates (Base64 of DER), for example the root that signatures leave out.
    * texts: a sentence per reason, in the viewer's language. maxAgeSeconds: refuse older segments (for the live edge).
+   * after: the verification of the session before this one; an older session is refused, the same goes on counting.
    */
   static async create(initBytes, options) {
     if (!globalThis.crypto || !crypto.subtle) refuse('browser_cannot_verify', 'WebCrypto needs HTTPS')
     const others = (options.certificates || []).flatMap(certificateOrNone)
     const pins = new Set(options.trustedCertificateSha256.map((one) => one.toLowerCase()))
     const now = (options.now || Date.now)()
-    return new LiveVerification(await verifyInit(new Uint8Array(initBytes), { others, pins, now }), options)
+    const made = new LiveVerification(await verifyInit(new Uint8Array(initBytes), { others, pins, now }), options)
+    if (options.after) made.#follow(options.after)
+    return made
+  }
+
+  #follow(before) {
+    const createdAt = (one) => Math.max(...[...one.#init.keys.values()].map((key) => key.notBefore))
+    if (createdAt(this) < createdAt(before) - CLOCK_SKEW_MS) refuse('session_out_of_order')
+    if (this.statements.manifestId === before.statements.manifestId) this.#last = before.#last
   }
 
   /** What the signed manifest states: manifestId, title, signer, receiptId, mark (hex), digitalSourceType. */

@@ -33,6 +33,7 @@ class LiveReason(StrEnum):
     SESSION_KEYS_ABSENT = "session_keys_absent"
     SESSION_KEYS_DAMAGED = "session_keys_damaged"
     SIGNER_BINDING_WRONG = "signer_binding_wrong"
+    SESSION_OUT_OF_ORDER = "session_out_of_order"
     INIT_ABSENT = "init_absent"
     SEGMENT_DAMAGED = "segment_damaged"
     SEGMENT_UNSIGNED = "segment_unsigned"
@@ -58,6 +59,7 @@ _CODES = {
     LiveReason.SESSION_KEYS_ABSENT: LiveCode.SESSION_KEY,
     LiveReason.SESSION_KEYS_DAMAGED: LiveCode.SESSION_KEY,
     LiveReason.SIGNER_BINDING_WRONG: LiveCode.SESSION_KEY,
+    LiveReason.SESSION_OUT_OF_ORDER: LiveCode.MANIFEST,
 }
 
 REASON_TEXTS: dict[LiveReason, Promise] = {
@@ -68,6 +70,7 @@ REASON_TEXTS: dict[LiveReason, Promise] = {
     LiveReason.SESSION_KEYS_ABSENT: _("The stream's credentials name no key for its segments."),
     LiveReason.SESSION_KEYS_DAMAGED: _("The list of the stream's segment keys is damaged."),
     LiveReason.SIGNER_BINDING_WRONG: _("A segment key of the stream does not belong to the signer of its credentials."),
+    LiveReason.SESSION_OUT_OF_ORDER: _("This part of the stream is older than the part before it: it is a replay."),
     LiveReason.INIT_ABSENT: _("The segment cannot be checked: no valid start of the stream was seen before it."),
     LiveReason.SEGMENT_DAMAGED: _("The segment is cut off or damaged. Load it again."),
     LiveReason.SEGMENT_UNSIGNED: _("The segment is not signed. Do not show it."),

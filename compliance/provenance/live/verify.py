@@ -35,6 +35,11 @@ class InitVerdict:
     def manifest_id(self) -> str:
         return self.credentials.manifest_label
 
+    @property
+    def created_at(self) -> datetime:
+        """When its newest key came into force (UTC)."""
+        return max(key.terms.created_at for key in self.keys)
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentVerdict:
@@ -53,6 +58,9 @@ def _utc_now() -> datetime:
 class LiveVerifier:
     """Verifies one stream: an init segment, then its segments in order; a later init begins the next session.
 
+    Sessions follow each other in time, and a session that comes again goes on with its numbers: beyond the
+    standard, but without it an old session, whole and signed, could be slipped in between two others.
+
     ``anchors`` are PEM files of what is trusted. ``sandboxed`` reads the manifest in a child process; only a
     process that is a sandbox itself may turn it off. ``max_age`` is for a player at the live edge: a segment
     signed longer ago is refused, which stops a recording from passing as live; None for recordings.
@@ -68,17 +76,22 @@ class LiveVerifier:
     ) -> None:
         self._anchors, self._sandboxed, self._max_age, self._now = list(anchors), sandboxed, max_age, now
         self._init: InitVerdict | None = None
-        self._last: int | None = None
+        self._newest: datetime | None = None
+        self._last: dict[str, int] = {}
 
     def init(self, data: bytes) -> InitVerdict:
         """Take ``data`` as the stream's init segment; raises LiveInvalid, after which no segment holds."""
-        self._init, self._last = None, None
+        self._init = None
         store = credentials.check_init(data)
         report = self._read(data)
         if report.state != "trusted":
             raise LiveInvalid(LiveReason.MANIFEST_NOT_TRUSTED, codes=report.codes, report=report)
-        self._init = InitVerdict(report, credentials.session_keys(store, report.manifest_label))
-        return self._init
+        found = InitVerdict(report, credentials.session_keys(store, report.manifest_label))
+        if self._newest is not None and found.created_at < self._newest - CLOCK_SKEW:
+            raise LiveInvalid(LiveReason.SESSION_OUT_OF_ORDER, report=report)
+        self._newest = max(found.created_at, self._newest or found.created_at)
+        self._init = found
+        return found
 
     def segment(self, data: bytes, *, after_seek: bool = False) -> SegmentVerdict:
         """Verify the next segment; raises LiveInvalid.
@@ -127,10 +140,10 @@ class LiveVerifier:
         sequence = verdict.sequence
         if sequence < key.terms.minimum_sequence:
             raise LiveInvalid(LiveReason.SEQUENCE_TOO_LOW, sequence=sequence)
-        last = self._last
+        last = self._last.get(verdict.manifest_id)
         if last is not None and sequence <= last:
             raise LiveInvalid(LiveReason.SEQUENCE_REPEATED, sequence=sequence, after=last)
-        self._last = sequence
+        self._last[verdict.manifest_id] = sequence
         if last is not None and sequence > last + 1 and not after_seek:
             raise LiveInvalid(LiveReason.SEQUENCE_GAP, sequence=sequence, after=last, verdict=verdict)
 

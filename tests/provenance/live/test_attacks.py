@@ -336,6 +336,33 @@ def test_a_new_init_begins_anew_and_the_old_session_ends(
     assert refusal(verifier, stream.segments[1]) == LiveReason.MANIFEST_OF_ANOTHER
 
 
+def test_attack_the_same_init_again_to_replay_its_segments(watching: LiveVerifier, stream: Stream) -> None:
+    watching.init(stream.init)
+    assert refusal(watching, stream.segments[0]) == LiveReason.SEQUENCE_REPEATED
+    watching.segment(stream.segments[1])
+
+
+def test_attack_an_ended_session_slipped_in_between(
+    watching: LiveVerifier, stream: Stream, other_stream: Stream
+) -> None:
+    watching.init(other_stream.init)
+    watching.segment(other_stream.segments[0])
+    watching.init(stream.init)
+    assert refusal(watching, stream.segments[0]) == LiveReason.SEQUENCE_REPEATED
+
+
+def test_attack_a_session_of_an_earlier_hour(
+    installation: Installation, begin: Callable[..., LiveSession], stream: Stream, media: Media
+) -> None:
+    later = datetime.now(UTC) + HOUR
+    session = begin(now=lambda: later)
+    on_air = signed_stream(session, (media[0], []), installation.keys)
+    verifier = LiveVerifier(installation.pki.anchor_paths(), sandboxed=False, now=lambda: later)
+    verifier.init(on_air.init)
+    assert init_refusal(verifier, stream.init) == (LiveCode.MANIFEST, LiveReason.SESSION_OUT_OF_ORDER)
+    verifier.init(on_air.init)
+
+
 def test_every_reason_has_a_text_and_survives_a_process_boundary() -> None:
     for reason in LiveReason:
         again = pickle.loads(pickle.dumps(LiveInvalid(reason, sequence=7)))

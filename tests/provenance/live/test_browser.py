@@ -53,6 +53,21 @@ STATEMENTS = """async ({init, options}) => {
 }"""
 
 
+FOLLOW = """async ({inits, segment, options, clock}) => {
+  const { LiveVerification } = await import('/avow/live_verify.js')
+  const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))
+  const given = {...options, now: () => Date.now() + clock}
+  const before = await LiveVerification.create(bytes(inits[0]), given)
+  if (segment) await before.verifySegment(bytes(segment))
+  try {
+    const next = await LiveVerification.create(bytes(inits[1]), {...given, after: before})
+    return segment ? (await next.verifySegment(bytes(segment))).reason : ''
+  } catch (error) {
+    return error.reason
+  }
+}"""
+
+
 class Site(SimpleHTTPRequestHandler):
     """The static files, and one empty page, under the site's content security policy."""
 
@@ -224,6 +239,21 @@ def test_the_page_learns_what_the_signer_states(page: Page, stream: Stream, inst
         "mark": MARK.hex(),
         "digitalSourceType": DigitalSource.COMPOSITE.uri,
     }
+
+
+def test_sessions_follow_each_other_in_time(
+    page: Page, begin: Callable[..., LiveSession], stream: Stream, media: Any, installation: Installation
+) -> None:
+    hour = timedelta(hours=1)
+    later = signed_stream(begin(now=lambda: datetime.now(UTC) + hour), (media[0], []), installation.keys)
+    old, new = (base64.b64encode(one.init).decode() for one in (stream, later))
+    given = {
+        "options": viewer_options(pki=installation.pki), "clock": hour.total_seconds() * 1000, "segment": "",
+    }  # fmt: skip
+    assert page.evaluate(FOLLOW, {**given, "inits": [old, new]}) == ""
+    assert page.evaluate(FOLLOW, {**given, "inits": [new, old]}) == "session_out_of_order"
+    again = {"inits": [old, old], "segment": base64.b64encode(stream.segments[0]).decode()}
+    assert page.evaluate(FOLLOW, {**given, **again}) == "sequence_repeated"
 
 
 def test_trust_comes_from_the_site_s_anchors_alone(judge: Judge, stream: Stream) -> None:

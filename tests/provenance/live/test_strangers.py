@@ -48,7 +48,7 @@ def test_law_one_changed_bit_anywhere_is_refused(data: Any, ready: LiveVerifier,
     head = boxes(segment)[2][1] + 200
     at = data.draw(st.integers(0, head) | st.integers(0, len(segment) - 1))
     changed = flip(segment, at, data.draw(st.integers(0, 7)))
-    ready._last = None
+    ready._last.clear()
     if at in unprotected(segment):
         ready.segment(changed)
     else:
