@@ -27,6 +27,7 @@ flash.
 
 _MASK_ROWS = 180
 _GRID = 8  # mask pixels per point of the strength map
+_BANDS = 4  # rows of one strength between two points; from one to the next it changes by less than the eye sees
 _PLANE_ONE, _STRENGTH_ONE = 32, 64  # fixed point; their product with 2.4 grey steps at 6 sigma fits 16 bits
 _PLANE_MAX = 6 * _PLANE_ONE
 _WEIGHT_BITS = 6
@@ -70,9 +71,13 @@ class Embedder:
         self._turns = quarter_turns % 4
         self._device = torch.device(device)
         self._step = max(1, round(min(width, height) / _MASK_ROWS))
+        self._band = self._step * _GRID // _BANDS
         self._share = _share_in_squares(min(width, height))
-        self._even = None if mask else round(uniform_strength(self._share) * _STRENGTH_ONE)
+        even = round(uniform_strength(self._share) * _STRENGTH_ONE)
+        self._even = None if mask else torch.tensor(even, dtype=torch.int16, device=self._device)
         self._planes: dict[int, _Plane] = {}
+        # Kept from frame to frame: fresh pages for every frame would cost as much as the arithmetic.
+        self._scratch = [torch.empty(0, dtype=torch.int16, device=self._device) for _ in range(2)]
 
     def embed(self, luma: npt.NDArray[np.uint8], t_s: float) -> None:
         """Adds the mark to uint8[height, width] luma in place; `t_s` is the frame's time in seconds, any
@@ -80,8 +85,8 @@ class Embedder:
         """
         if luma.shape != (self.height, self.width):
             raise BadMedia("frame_size", "The frame changed its size; make an embedder for the new size.")
-        marked = self.embed_tensor(torch.from_numpy(luma[None]).to(self._device), [t_s])
-        luma[:] = marked[0].cpu().numpy()
+        plane = torch.from_numpy(luma)[None]
+        plane.copy_(self._sum(plane.to(self._device), *self._place(t_s)))
 
     def embed_tensor(self, luma: Tensor, times: Sequence[float]) -> Tensor:
         """The marked copy of uint8[n, height, width] luma on the embedder's device; `times` in seconds, one a frame.
@@ -90,35 +95,35 @@ class Embedder:
         """
         marked = torch.empty_like(luma)
         start = 0
-        for (slot, weight), group in itertools.groupby(self._place(t) for t in times):
+        for place, group in itertools.groupby(self._place(t) for t in times):
             end = start + len(list(group))
-            change = self._change(luma[start:end], self._blend(slot, weight))
-            # 16 bits hold every sum; clamping instead of wrapping keeps black black.
-            marked[start:end] = torch.add(change, luma[start:end]).clamp_(0, 255)
+            marked[start:end] = self._sum(luma[start:end], *place)
             start = end
         return marked
 
-    def _change(self, luma: Tensor, plane: _Plane) -> Tensor:
-        """int16[height, width], or one such plane for each of the frames: whole grey steps to be added."""
-        if self._even is not None:
-            change = plane.pattern * self._even
-        else:
-            strength = self._strength(luma, plane.power)
-            lines = plane.pattern.reshape(-1, self._step, self.width)
-            change = (lines * strength[:, :, None, :]).reshape(len(luma), -1, self.width)
+    def _sum(self, luma: Tensor, slot: int, weight: int) -> Tensor:
+        """int16[n, height, width]: the frames with their mark, within 0 .. 255; overwritten by the next call."""
+        plane = self._blend(slot, weight)
+        strength = self._strength(luma, plane.power) if self._even is None else self._even
+        lines = plane.pattern.reshape(-1, self._band, self.width).expand(len(luma), -1, -1, -1)
+        change = self._scratch[0].resize_(lines.shape)
+        torch.mul(lines, strength, out=change)
         # Adding a half before the shift rounds to nearest.
-        rounded = change.add_(1 << (_SHIFT - 1)).bitwise_right_shift_(_SHIFT)
-        return rounded[..., : self.height, :]
+        change.add_(1 << (_SHIFT - 1)).bitwise_right_shift_(_SHIFT)
+        # 16 bits hold every sum; clamping instead of wrapping keeps black black.
+        total = self._scratch[1].resize_(luma.shape).copy_(luma)
+        return total.add_(change.reshape(len(luma), -1, self.width)[:, : self.height]).clamp_(0, 255)
 
     def _strength(self, luma: Tensor, power: Tensor) -> Tensor:
-        """int16[n, rows, width] in 1/64: the strength map between its points, one row for `step` rows of pixels."""
+        """int16[n, bands, 1, width] in 1/64: the strength map between its points."""
         coarse = strength_map(luma[:, :: self._step, :: self._step].float(), power, self._share)
+        coarse.mul_(_STRENGTH_ONE).add_(0.5)  # the conversion to whole numbers cuts off
         padded = F.pad(coarse[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
         # Columns first, while there are few rows; the last axis stays contiguous where most of the work is.
         wide = _stretched(padded.transpose(1, 2).contiguous(), self._step * _GRID, self.width)
-        rows = -(-self.height // self._step)
-        tall = _stretched(wide.transpose(1, 2).contiguous(), _GRID, rows)
-        return tall.mul_(_STRENGTH_ONE).round_().to(torch.int16)
+        bands = -(-self.height // self._band)
+        tall = _stretched(wide.transpose(1, 2).contiguous(), _BANDS, bands)
+        return tall.to(torch.int16)[:, :, None]
 
     def _place(self, t_s: float) -> tuple[int, int]:
         """The slot that is left at a time, and its weight in 1/64: below 64 while it gives way to the next."""
@@ -148,7 +153,7 @@ class Embedder:
             square = plane.square()[None, None]
             power = F.avg_pool2d(square, self._step * _GRID, ceil_mode=True, count_include_pad=False)[0, 0]
             fixed = (plane * _PLANE_ONE).round_().clamp_(-_PLANE_MAX, _PLANE_MAX).to(torch.int16)
-            self._planes[index] = _Plane(F.pad(fixed, (0, 0, 0, -self.height % self._step)), power)
+            self._planes[index] = _Plane(F.pad(fixed, (0, 0, 0, -self.height % self._band)), power)
         return self._planes[index]
 
 

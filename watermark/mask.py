@@ -24,7 +24,7 @@ GAIN_MAX = 3.0
 STRENGTH_FRAME = 0.965
 """RMS change over a whole frame, at most: with rounding a luma PSNR of 48.07 dB, however busy the picture."""
 
-SIMILARITY_LOSS = 0.0035
+SIMILARITY_LOSS = 0.0037
 """What a frame may lose of its structural similarity (Wang et al. 2004) of 1, as far as the mask foresees it."""
 
 SIMILARITY_BLOCK, SIMILARITY_ROWS = 8, 720
@@ -51,9 +51,10 @@ def strength_map(luma: Tensor, power: Tensor, share: float) -> Tensor:
     mean = F.avg_pool2d(middle, _BLOCK)
     # Texture is what a neighbourhood of three pixels does not explain: the shading of a cheek is none.
     detail = middle - mean_of_nine(padded)
-    texture = F.avg_pool2d(detail * detail, _BLOCK)
+    fine = _mean_of_four(detail.square_())
+    texture = F.avg_pool2d(fine, _BLOCK // 2)
     # A mark of variance g**2 costs g**2 / (2 texture + floor) of structural similarity; the gain keeps that constant.
-    harm = (2 * texture + _SIMILARITY_FLOOR).reciprocal_()
+    harm = F.avg_pool2d(fine.mul_(2).add_(_SIMILARITY_FLOOR).reciprocal_(), _BLOCK // 2)
     quietest = -F.max_pool2d(-texture, 3, stride=1, padding=1)
     gain = (1 + quietest * (2 / _SIMILARITY_FLOOR)).sqrt_().clamp_(max=GAIN_MAX)
     gain *= _DARK_STRENGTH + (1 - _DARK_STRENGTH) * (mean / _DARK).clamp_(max=1)
@@ -68,6 +69,12 @@ def uniform_strength(share: float) -> float:
     """RMS change that any picture may bear all over: what a flat one would get from `strength_map`."""
     room = (SIMILARITY_LOSS * _SIMILARITY_FLOOR - _ROUNDING) / share
     return math.sqrt(min(room, STRENGTH_FLAT**2))
+
+
+def _mean_of_four(plane: Tensor) -> Tensor:
+    """The mean of each 2x2 square: at 720 lines one of `SIMILARITY_BLOCK`. Several times as fast as `avg_pool2d`."""
+    pairs = plane[..., ::2, :] + plane[..., 1::2, :]
+    return (pairs[..., ::2] + pairs[..., 1::2]).mul_(0.25)
 
 
 def _frame_mean(blocks: Tensor) -> Tensor:

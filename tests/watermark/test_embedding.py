@@ -7,15 +7,79 @@ from fractions import Fraction
 
 import av
 import numpy as np
+import numpy.typing as npt
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.watermark import scenes
-from watermark import BadMedia, Embedder, MarkPattern, embed_frames
+from watermark import BadMedia, Embedder, Key, MarkPattern, embed_frames, make_pattern
+
+PATTERN = make_pattern(Key("any", b"\x05" * 32), 5)
 
 
 def test_the_change_is_small_everywhere(street, marked_street, studio, marked_studio) -> None:
     assert scenes.psnr(street, marked_street) >= 48
     assert scenes.psnr(studio, marked_studio) >= 51
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([(320, 180), (181, 333)]), st.floats(0, 2.5))
+@settings(max_examples=15, deadline=None)
+def test_no_picture_loses_more_than_the_budget(seed: int, size: tuple[int, int], slope: float) -> None:
+    """Pictures of any spectrum and contrast, at any time: PSNR of 48 dB at least, uniform or masked."""
+    rng = np.random.default_rng(seed)
+    width, height = size
+    fy, fx = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :]
+    falloff = 1 / np.maximum(np.hypot(fy, fx), 1 / width) ** slope
+    noise = rng.standard_normal((height, len(fx[0]))) * np.exp(2j * np.pi * rng.random((height, len(fx[0]))))
+    still = np.fft.irfft2(noise * falloff, s=(height, width))
+    picture = np.clip(rng.uniform(0, 255) + rng.uniform(0, 90) * still / still.std(), 0, 255).astype(np.uint8)
+    for mask in (True, False):
+        marked = picture.copy()
+        Embedder(PATTERN, width, height, mask=mask).embed(marked, float(rng.uniform(-100, 100)))
+        change = marked.astype(int) - picture
+        assert np.mean(change**2) <= 255**2 / 10**4.8
+
+
+def test_busy_and_plain_scenes_of_720_lines_keep_their_structural_similarity(pattern: MarkPattern) -> None:
+    for scene in (scenes.street, scenes.studio):
+        before = [scenes.luma_of(frame) for frame in scene(1280, 720, 0.08)]
+        for index, luma in enumerate(before):
+            marked = luma.copy()
+            Embedder(pattern, 1280, 720).embed(marked, index / 25)
+            assert similarity(luma, marked) >= 0.996, scene.__name__
+
+
+def similarity(one: scenes.Luma, two: scenes.Luma) -> float:
+    """Mean structural similarity over squares of eight pixels (Wang et al. 2004, with flat windows)."""
+
+    def mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        sums = np.pad(values.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+        return (sums[8:, 8:] - sums[:-8, 8:] - sums[8:, :-8] + sums[:-8, :-8]) / 64
+
+    a, b = one.astype(float), two.astype(float)
+    mean_a, mean_b = mean(a), mean(b)
+    spread = mean(a * a) - mean_a**2 + mean(b * b) - mean_b**2 + 58.5225
+    likeness = 2 * (mean(a * b) - mean_a * mean_b) + 58.5225
+    return float(np.mean((2 * mean_a * mean_b + 6.5025) / (mean_a**2 + mean_b**2 + 6.5025) * likeness / spread))
+
+
+def test_a_batch_is_marked_as_its_frames_are_one_by_one(pattern: MarkPattern) -> None:
+    times = [7.0, 7.4, 7.6, 7.8, 8.1]
+    batch = np.stack([scenes.luma_of(frame) for frame in scenes.street(322, 180, 0.2)])
+    for mask in (True, False):
+        embedder = Embedder(pattern, 322, 180, mask=mask)
+        together = embedder.embed_tensor(torch.from_numpy(batch), times).numpy()
+        for luma, t_s, expected in zip(batch.copy(), times, together, strict=True):
+            embedder.embed(luma, t_s)
+            assert np.array_equal(luma, expected)
+
+
+def test_a_picture_of_8192_pixels_is_marked_in_full(pattern: MarkPattern) -> None:
+    luma = np.full((320, 8192), 90, dtype=np.uint8)
+    Embedder(pattern, 8192, 320).embed(luma, 0.0)
+    assert all(part.std() > 0.3 for part in np.array_split(luma.astype(float), 16, axis=1))
 
 
 def test_a_flat_wall_shows_no_pattern(pattern: MarkPattern) -> None:

@@ -90,6 +90,22 @@ def test_two_marks_share_phases_up_to_half_cycles_and_two_keys_nothing() -> None
     assert abs(agreement) < 0.15
 
 
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=2, max_size=2, unique=True))
+@settings(max_examples=50, deadline=None)
+def test_marks_begin_elsewhere_and_move_alike(marks: list[int]) -> None:
+    """The reader, which does not know the mark yet, adds up slots by their differences."""
+    one, two = (make_pattern(KEY, mark).hops.astype(int) for mark in marks)
+    assert len(np.unique((one - two) % 64, axis=0)) == 1
+    assert np.array_equal(one, make_pattern(KEY, marks[0]).hops)
+
+
+def test_the_first_places_of_a_thousand_marks_have_nothing_in_common() -> None:
+    starts = np.array([make_pattern(KEY, mark).hops[0] for mark in range(1000)])
+    for wave in ((1, 0), (0, 1), (5, 7), (-20, 3)):
+        assert abs(np.exp(2j * np.pi * (starts @ wave) / 64).mean()) < 0.12
+    assert len(np.unique(starts, axis=0)) > 800
+
+
 def test_a_key_file_is_private_and_never_overwritten(tmp_path) -> None:
     path = tmp_path / "key.json"
     key = generate_key(path)
