@@ -25,7 +25,8 @@ from watermark import Geometry, Key, detect_frames
 from watermark.bounds import ALL_MARKS, needed_score
 from watermark.carriers import Carriers
 from watermark.lattice import TILE_AT_REFERENCE, frequencies
-from watermark.polar import CODE_BITS, INFO_BITS, decode, encode
+from watermark.payload import INFO_BITS
+from watermark.polar import CODE_BITS, decode, encode
 from watermark.residual import windows
 from watermark.spectrum import Lines, carrier_lines
 from watermark.synchronisation import best_shift, whiten

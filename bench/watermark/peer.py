@@ -128,7 +128,7 @@ class _Peer:
 
     @staticmethod
     def marked(film: list[Picture], mark: int) -> list[Picture]:
-        from imwatermark import WatermarkEncoder
+        from imwatermark import WatermarkEncoder  # type: ignore[import-untyped]
 
         WatermarkEncoder.loadModel()
         encoder = WatermarkEncoder()
@@ -137,7 +137,7 @@ class _Peer:
 
     @staticmethod
     def read(film: Sequence[Picture], mark: int) -> str:
-        from imwatermark import WatermarkDecoder
+        from imwatermark import WatermarkDecoder  # type: ignore[import-untyped]
 
         WatermarkDecoder.loadModel()
         decoder = WatermarkDecoder("bits", 32)

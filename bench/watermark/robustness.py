@@ -75,6 +75,8 @@ def chosen(rows: str, quick: bool) -> list[Attack]:
 
 def measure(clips: Sequence[Clip], attacks: Sequence[Attack], folder: Path, seconds: float, jobs: int) -> list[Row]:
     """Everything, with what was measured before taken from `folder`; progress on standard error."""
+    if not clips or not attacks:
+        return []
     for part in ("clips", "marked", "attacked", "readings"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     cells: dict[str, dict[str, dict[str, Reading]]] = {attack.name: {} for attack in attacks}
