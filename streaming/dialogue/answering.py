@@ -10,15 +10,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from streaming.dialogue.chat_client import ChatClient, ModelDesk
 from streaming.dialogue.composer import Answer, Composer
-from streaming.dialogue.errors import ModelFailure
 from streaming.dialogue.facts import ProductFacts
 from streaming.dialogue.findings import GuardResult
 from streaming.dialogue.guard import Guard, GuardContext
 from streaming.dialogue.intents import Intent, read_intent
 from streaming.dialogue.language import detect_language
-from streaming.dialogue.prompts import answer_messages, read_sentence
+from streaming.dialogue.model_lines import ModelAccess, collect
+from streaming.dialogue.prompts import answer_messages
 from streaming.dialogue.screening import quote_copy
 from streaming.dialogue.speaking import Sentence
 
@@ -50,14 +49,6 @@ class Reply:
         """JSON-safe form for the speech log."""
         incidents = [{"code": code, "text": text} for code, text in self.incidents]
         return {**self.answer.to_json(), "judged": [item.to_json() for item in self.judged], "incidents": incidents}
-
-
-@dataclass(frozen=True, slots=True)
-class ModelAccess:
-    """A room's way to a language model: the process's desk and the room's client."""
-
-    desk: ModelDesk
-    client: ChatClient
 
 
 class Answerer:
@@ -111,26 +102,9 @@ class Answerer:
         policy = self._guard.policy
         messages = answer_messages(quote_copy(question), facts, policy=policy, language=language, now=context.now)
         ticket = self._model.desk.ask(self._model.client, messages)
-        kept: list[Sentence] = []
-        for line in ticket.lines():
-            try:
-                sentence = read_sentence(line, facts, language=language, now=context.now) if line.strip() else None
-            except ModelFailure as failure:
-                incidents.append((failure.code, failure.text))
-                # Not spoken in any case; legal shall see what the model tried to say.
-                tried = self._guard.check(failure.details.get("line", ""), replace(context, is_free=True))
-                judged += [tried] if tried.line and not tried.allowed else []
-                continue
-            if sentence is None:
-                continue
-            result = self._guard.check(sentence.text, replace(context, is_free=True))
-            judged.append(result)
-            if result.allowed:
-                kept.append(sentence)
-            if len(kept) >= _MOST_SENTENCES:
-                ticket.cancel()
-                break
-        if ticket.failure is not None:
-            incidents.append((ticket.failure.code, ticket.failure.text))
+        collected = collect(ticket, facts, self._guard, context, language=language, most=_MOST_SENTENCES)
+        judged += collected.judged
+        incidents += collected.incidents
+        kept = collected.sentences
         # Courtesies alone answer nothing.
         return kept if any(sentence.fact_ids for sentence in kept) else []

@@ -93,11 +93,13 @@ def draft_script(
     audience: str = "",
     seconds: float = 60.0,
     estimate: Callable[[str, str], float] = estimate_seconds,
+    body: Sequence[Sentence] = (),
 ) -> Draft:
     """A script of about `seconds` (15..600) for `facts`, warnings and disclosure always in it.
 
     `audience` is free text ("dry skin, students"): facts that touch it come first. Facts that break a rule are
-    kept with their finding, so that legal sees what to change in the facts.
+    kept with their finding, so that legal sees what to change in the facts. `body`: a writer's sentences with
+    their fact ids, used in place of the facts' own texts.
 
     Raises:
         DraftRefused: draft_language, draft_length, draft_without_facts.
@@ -112,7 +114,12 @@ def draft_script(
     if not optional:
         raise DraftRefused("draft_without_facts", "There is no approved fact in this language to speak of.")
     left = seconds - sum(estimate(sentence.text, language) for _, sentence in fixed)
-    chosen, omitted = _fill(optional, left, language, estimate)
+    written = [(_section(sentence, facts), sentence) for sentence in body] or [
+        (_SECTIONS[fact.topic], Sentence(fact.text[language], language, (fact.id,))) for fact in optional
+    ]
+    chosen = _fill(written, left, language, estimate)
+    told = {fact_id for _, sentence in chosen for fact_id in sentence.fact_ids}
+    omitted = tuple(fact.id for fact in optional if fact.id not in told)
     ordered = sorted([*fixed, *chosen], key=lambda item: _ORDER.index(item[0]))
     context = GuardContext((facts,), now)
     lines = tuple(_line(section, sentence, facts, guard, context) for section, sentence in ordered)
@@ -165,20 +172,24 @@ def _optional(facts: ProductFacts, language: str, audience: str) -> list[Fact]:
     return [found[i] for i in first] + [fact for i, fact in enumerate(found) if i not in first]
 
 
+def _section(sentence: Sentence, facts: ProductFacts) -> str:
+    """The section of the first fact a sentence rests on."""
+    topics = {fact.id: fact.topic for fact in facts.facts}
+    found = [_SECTIONS[topics[fact_id]] for fact_id in sentence.fact_ids if topics.get(fact_id) in _SECTIONS]
+    return found[0] if found else "claims"
+
+
 def _fill(
-    facts: Sequence[Fact], seconds: float, language: str, estimate: Callable[[str, str], float]
-) -> tuple[list[tuple[str, Sentence]], tuple[str, ...]]:
-    """As many facts as fit, at least one; the ids of the others."""
+    written: Sequence[tuple[str, Sentence]], seconds: float, language: str, estimate: Callable[[str, str], float]
+) -> list[tuple[str, Sentence]]:
+    """As many sentences as fit, at least one."""
     chosen: list[tuple[str, Sentence]] = []
-    omitted = []
-    for fact in facts:
-        took = estimate(fact.text[language], language)
-        if chosen and took > seconds:
-            omitted.append(fact.id)
-            continue
-        seconds -= took
-        chosen.append((_SECTIONS[fact.topic], Sentence(fact.text[language], language, (fact.id,))))
-    return chosen, tuple(omitted)
+    for section, sentence in written:
+        took = estimate(sentence.text, language)
+        if not chosen or took <= seconds:
+            seconds -= took
+            chosen.append((section, sentence))
+    return chosen
 
 
 def _line(section: str, sentence: Sentence, facts: ProductFacts, guard: Guard, context: GuardContext) -> DraftLine:

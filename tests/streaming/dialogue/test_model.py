@@ -15,12 +15,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from streaming.dialogue.answering import Answerer, ModelAccess
+from streaming.dialogue.answering import Answerer
 from streaming.dialogue.chat_client import ChatClient, ModelDesk, ModelSettings
 from streaming.dialogue.composer import Composer
+from streaming.dialogue.drafting import draft_script
 from streaming.dialogue.errors import ModelFailure, PolicyRefused
 from streaming.dialogue.facts import ProductFacts
 from streaming.dialogue.guard import Guard
+from streaming.dialogue.model_drafting import draft_with_model
+from streaming.dialogue.model_lines import ModelAccess
 from streaming.dialogue.prompts import answer_messages, read_sentence
 from streaming.dialogue.spending import Budget, BudgetLimits, CircuitBreaker
 
@@ -351,6 +354,35 @@ def test_exact_and_careful_questions_never_reach_the_model(
     with server(good) as http:
         assert answer(desk, client(http), guard, facts, now, question).answer.source == "composer"
         assert http.asked == []  # type: ignore[attr-defined]
+
+
+def test_a_model_may_word_a_script_but_not_its_duties(
+    desk: ModelDesk, guard: Guard, facts: ProductFacts, now: datetime
+) -> None:
+    def script(handler: Handler) -> None:
+        handler.begin()
+        handler.say(GOOD + '{"say": "这是全网第一的面霜。", "facts": ["c1"]}\n')
+        handler.end()
+
+    with server(script) as http:
+        draft, incidents = draft_with_model(
+            facts, access=ModelAccess(desk, client(http)), guard=guard, now=now, language="zh", seconds=40
+        )
+    claimed = {fact_id for line in draft.lines for fact_id, _ in line.sources}
+    assert {"m1", "w1", "w2", "price"} == claimed
+    assert "第一" not in draft.text
+    assert incidents[0][0] == "model_unfounded"
+
+
+def test_without_a_usable_reply_the_built_in_draft_is_given(
+    desk: ModelDesk, guard: Guard, facts: ProductFacts, now: datetime
+) -> None:
+    with server(garbage) as http:
+        draft, incidents = draft_with_model(
+            facts, access=ModelAccess(desk, client(http)), guard=guard, now=now, language="en"
+        )
+    assert draft == draft_script(facts, guard=guard, now=now, language="en")
+    assert incidents[0][0] == "model_garbage"
 
 
 def test_a_spent_budget_ends_asking_not_answering(
