@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PARTS = ROOT / "locale" / "parts"
 TARGET = ROOT / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.mo"
 COMMON = "common.po"
-PYTHON_DIRS = ("compliance", "avatars")
+PYTHON_DIRS = ("compliance", "avatars", "streaming")
 TEMPLATE_DIRS = ("templates",)
 LAZY_KEYWORDS = {
     f"{name}_lazy": DEFAULT_KEYWORDS[name] for name in ("gettext", "ngettext", "pgettext", "npgettext")

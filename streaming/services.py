@@ -18,7 +18,7 @@ from avatars.models import Avatar
 from avatars.services import FORMATS, avatar_content
 from avatars.speech import SpeechError, estimate_duration_s
 from compliance.accounts.models import Role, User
-from compliance.accounts.selectors import has_role
+from compliance.accounts.selectors import has_role, is_regulator
 from compliance.ledger.events import Event
 from compliance.ledger.services import record
 from compliance.release.models import TakeState
@@ -132,11 +132,7 @@ def stop_room(*, room: Room, by: User, because: str) -> Room:
 def may_stop(user: User, room: Room) -> bool:
     """Whoever answers for the room, whose face it shows, or an authority."""
     own = has_role(user, room.organisation, Role.PRODUCER, Role.LEGAL)
-    return own or room.take.grant.principal_id == user.pk or has_role_anywhere(user, Role.REGULATOR)
-
-
-def has_role_anywhere(user: User, role: Role) -> bool:
-    return user.memberships.filter(role=role).exists()
+    return own or room.take.grant.principal_id == user.pk or is_regulator(user)
 
 
 @transaction.atomic

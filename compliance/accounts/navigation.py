@@ -37,6 +37,7 @@ class NavItem:
 DOORS = (
     Door(_("My likeness"), "consent:list", Role.STREAMER),
     Door(_("Studio"), "studio:home", Role.PRODUCER),
+    Door(_("Live rooms"), "rooms:list", Role.PRODUCER),
     Door(_("Reviews"), "legal:queue", Role.LEGAL),
     Door(_("Audit"), "audit:home", Role.REGULATOR),
     Door(_("Check a file"), "inspection:verify"),

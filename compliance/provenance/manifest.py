@@ -30,6 +30,8 @@ class DigitalSource(StrEnum):
     """Every picture comes from a model."""
     COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
     """Recorded footage of the person, changed by a model."""
+    DRAWN = "digitalCreation"
+    """A drawn picture without a person: the slate of a room."""
 
     @property
     def uri(self) -> str:

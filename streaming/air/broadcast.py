@@ -166,7 +166,7 @@ class Broadcast:
         if self._standby is None or self._standby.due:
             packager = Packager(self.spec, start_ns=0)
             inits = {one.name: packager.init(one.name) for one in self.spec.renditions}
-            self._standby = self._session(inits)
+            self._standby = self._session(inits, DigitalSource.DRAWN)
             codecs = {one.name: packager.codecs(one.name) for one in self.spec.renditions}
             self.publisher.store.put_playlist(MULTIVARIANT, multivariant(self.spec, codecs))
 
@@ -206,21 +206,21 @@ class Broadcast:
         return make_pattern(key, int(mark.value, 16))
 
     # --- what both share ---
-    def _session(self, inits: Mapping[str, bytes]) -> Session:
+    def _session(self, inits: Mapping[str, bytes], source: DigitalSource = DigitalSource.COMPOSITE) -> Session:
         """Sign the init segments: the claim key and the time-stamp authority take part here and nowhere later."""
-        given = self._manifest()
+        given = self._manifest(source)
         signers = {
             name: LiveSession(given, self.custody, settings.AVOW_TSA_URL, self.sequences.of(name)) for name in inits
         }
         return Session(inits, signers, {name: signers[name].sign_init(init) for name, init in inits.items()})
 
-    def _manifest(self) -> ManifestInput:
+    def _manifest(self, source: DigitalSource) -> ManifestInput:
         take = self.room.take
         receipt = hashlib.sha256(canonical_bytes(take.grant.receipt)).hexdigest()
         label = drawn_label(duties_of(self._duties()), [self._language()], self.spec)
         return ManifestInput(
             title=self.room.title,
-            digital_source=DigitalSource.COMPOSITE,
+            digital_source=source,
             engine_name=ENGINE_NAME,
             engine_version=GENERATOR_VERSION,
             mark=bytes.fromhex(self._room_mark().value),

@@ -18,6 +18,7 @@ from compliance.consent.asking import request_grant, request_use
 from compliance.consent.models import Grant
 from compliance.consent.terms import GrantTerms
 from compliance.release.models import Mark, Permit, Quarantine, Release, Review, Take
+from streaming.models import Air, Room
 from tests.road import World
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +27,9 @@ pytestmark = pytest.mark.django_db
 PUBLIC = {
     "accounts:home": "the start page",
     "accounts:language": "a language choice is nobody's secret",
+    "rooms:watch": "a broadcast is for everybody",
+    "rooms:watch-state": "a broadcast is for everybody",
+    "rooms:media": "a broadcast is for everybody",
     "inspection:verify": "anybody may ask",
     "inspection:result": "the unguessable id is the key; whoever asked has it",
     "ledger:home": "the log is public",
@@ -89,6 +93,10 @@ def things(world: World) -> dict[str, Any]:
         organisation=world.brand, created_by=world.producer, title="S", language="zh", text="好", estimated_s=1.0
     )
     Quarantine.objects.create(take=take, organisation=world.brand, file="", sha256="e" * 64, reasons=[])
+    room = Room.objects.create(
+        organisation=world.brand, created_by=world.producer, take=take, avatar=avatar, title="R", plan={"rundown": []}
+    )
+    Air.objects.create(room=room)
     request = request_grant(
         principal=world.streamer, grantee=world.brand, terms=GrantTerms.from_json(grant.terms),
         requested_by=world.producer,
@@ -98,7 +106,7 @@ def things(world: World) -> dict[str, Any]:
     membership = Membership.objects.get(user=world.legal)
     return {
         "grant": grant, "take": take, "release": release, "avatar": avatar, "script": script, "review": review,
-        "request": request, "organisation": world.brand, "approval": approval, "membership": membership,
+        "room": room, "request": request, "organisation": world.brand, "approval": approval, "membership": membership,
     }  # fmt: skip
 
 
@@ -106,7 +114,7 @@ def things(world: World) -> dict[str, Any]:
 SUBJECT = {
     "consent:": "grant", "api-grant": "grant", "api-take": "take", "api-release": "release", "release:": "release",
     "studio:avatar": "avatar", "studio:script": "script", "studio:take": "take", "legal:review": "review",
-    "audit:": "release", "accounts:": "organisation",
+    "audit:": "release", "accounts:": "organisation", "rooms:": "room",
 }  # fmt: skip
 
 

@@ -1,0 +1,81 @@
+"""Planning a room."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from avatars.forms import CHANNELS, LANGUAGE_NAMES, PICTURES, market_choices
+from avatars.models import Avatar, AvatarState
+from avatars.selectors import avatars_for
+from avatars.services import FORMATS
+from avatars.speech import LANGUAGES
+from compliance.accounts.models import User
+from compliance.consent import vocab
+from streaming.errors import RundownInvalid
+from streaming.rundown import Rundown, RundownItem
+
+_HEAD = re.compile(r"#\s*(?P<title>.+?)(?:\s*[x×](?P<repeats>\d{1,2}))?\s*$")  # people type both
+
+
+def rundown_from_text(text: str) -> Rundown:
+    """A rundown as people write it: `# Title x2` begins an item, every other line is spoken.
+
+    Raises:
+        RundownInvalid: as `Rundown`; rundown_item_invalid for lines before the first title.
+    """
+    items: list[RundownItem] = []
+    title, repeats, lines = "", 1, list[str]()
+
+    def close() -> None:
+        if title or lines:
+            items.append(RundownItem(f"item-{len(items) + 1}", title, tuple(lines), repeats=repeats))
+
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if head := _HEAD.match(line):
+            close()
+            title, repeats, lines = head["title"][:120], int(head["repeats"] or 1), []
+        elif not title:
+            raise RundownInvalid("rundown_item_invalid", _("Begin with a title: a line that starts with #."))
+        else:
+            lines.append(line)
+    close()
+    return Rundown(tuple(items))
+
+
+class RoomForm(forms.Form):
+    """Who says what, in which order, for whom, where."""
+
+    title = forms.CharField(label=_("Title"), max_length=120)
+    avatar = forms.ModelChoiceField(Avatar.objects.none(), label=_("Avatar"), empty_label=None)
+    language = forms.ChoiceField(
+        label=_("Language"), choices=[(code, LANGUAGE_NAMES.get(code, code)) for code in LANGUAGES]
+    )
+    rundown = forms.CharField(
+        label=_("Rundown"),
+        max_length=20000,
+        widget=forms.Textarea(attrs={"rows": 12}),
+        help_text=_("“# Title x2” begins an item that comes twice a round; every line below it is spoken as written."),
+    )
+    picture = forms.ChoiceField(label=_("Picture"), choices=[(name, PICTURES[name]) for name in FORMATS])
+    channel = forms.ChoiceField(label=_("Channel"), choices=CHANNELS)
+    product_category = forms.ChoiceField(label=_("Product category"), choices=list(vocab.PRODUCT_CATEGORIES.items()))
+    purpose = forms.ChoiceField(label=_("Purpose"), choices=list(vocab.PURPOSES.items()))
+    platform = forms.ChoiceField(label=_("Platform"), choices=list(vocab.PLATFORMS.items()))
+    markets = forms.MultipleChoiceField(
+        label=_("Markets"), choices=market_choices, widget=forms.CheckboxSelectMultiple,
+        help_text=_("Everywhere the room can be watched. The law of each market decides what it must carry."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["avatar"].queryset = avatars_for(user).filter(state=AvatarState.READY)  # type: ignore[attr-defined]
+
+    def clean_rundown(self) -> Rundown:
+        try:
+            return rundown_from_text(self.cleaned_data["rundown"])
+        except RundownInvalid as error:
+            raise forms.ValidationError(error.text, code=error.code) from error

@@ -1,0 +1,33 @@
+"""What people may read of rooms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from avatars.selectors import STUDIO_ROLES
+from compliance.accounts.models import User
+from compliance.accounts.selectors import organisations_with_role
+from compliance.disclosure.labels import LabelSpec
+from streaming.air.spec import drawn_label, duties_of, stream_spec
+from streaming.models import Room, RoomState
+
+
+def rooms_for(user: User) -> QuerySet[Room]:
+    """Rooms of the organisations the person works in, and every room that shows the person."""
+    own = Q(organisation__in=organisations_with_role(user, *STUDIO_ROLES)) | Q(take__grant__principal=user)
+    return Room.objects.filter(own).select_related("take__grant__principal", "organisation", "avatar", "air").distinct()
+
+
+def public_rooms() -> QuerySet[Room]:
+    """Rooms anybody may watch: those that are or were on air."""
+    shown = Room.objects.filter(state__in=(RoomState.ON_AIR, RoomState.ENDED), on_air_at__isnull=False)
+    return shown.select_related("take", "organisation", "air")
+
+
+def label_of(room: Room) -> LabelSpec | None:
+    """The label burned into the room's picture, by the duties of the last decision."""
+    decision: dict[str, Any] = room.take.decision or {}
+    spec = stream_spec(room.take.width, room.take.height, room.take.fps)
+    return drawn_label(duties_of(decision.get("duties", [])), [room.take.campaign["language"]], spec)

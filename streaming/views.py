@@ -1,0 +1,171 @@
+"""Rooms for those who make them, and the public page on which they are watched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+from csp.decorators import csp_update
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from avatars.errors import AvatarNotReady
+from avatars.models import Avatar
+from avatars.selectors import STUDIO_ROLES
+from compliance.accounts.access import role_required, signed_in
+from compliance.accounts.models import Role
+from compliance.accounts.selectors import has_role
+from compliance.errors import AvowError
+from compliance.provenance.live.selectors import viewer_options
+from compliance.release.models import Review
+from compliance.release.services import Campaign
+from streaming import selectors, services
+from streaming.air.broadcast import room_folder
+from streaming.forms import RoomForm
+from streaming.models import Room, RoomState
+
+watching = role_required(*STUDIO_ROLES, Role.STREAMER)
+producer = role_required(Role.PRODUCER)
+
+_TYPES = {".m3u8": "application/vnd.apple.mpegurl", ".mp4": "video/mp4", ".m4s": "video/iso.segment"}
+
+
+# --- for those who make them ---
+@require_GET
+@watching
+def rooms(request: HttpRequest) -> HttpResponse:
+    """Every room, newest first."""
+    found = selectors.rooms_for(signed_in(request))[:100]
+    return render(request, "rooms/list.html", {"rooms": found})
+
+
+@require_http_methods(["GET", "POST"])
+@producer
+def room_new(request: HttpRequest) -> HttpResponse:
+    """Plan a room."""
+    form = RoomForm(request.POST or None, user=signed_in(request))
+    if request.method == "POST" and form.is_valid():
+        try:
+            room = _plan(request, form)
+        except AvowError as error:
+            form.add_error(None, error.text)
+        else:
+            return redirect("rooms:room", room.pk)
+    return render(request, "rooms/new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _plan(request: HttpRequest, form: RoomForm) -> Room:
+    data = form.cleaned_data
+    avatar: Avatar = data["avatar"]
+    if not has_role(signed_in(request), avatar.organisation, Role.PRODUCER):
+        raise AvatarNotReady("avatar_not_yours", _("You are not a producer of this organisation."))
+    campaign = Campaign(
+        brand_id=str(avatar.organisation_id),
+        brand_name=avatar.organisation.name,
+        product_category=data["product_category"],
+        purpose=data["purpose"],
+        platform=data["platform"],
+        markets=tuple(data["markets"]),
+        language=data["language"],
+        channel=data["channel"],
+        mode="live",
+    )
+    return services.plan_room(
+        created_by=signed_in(request),
+        avatar=avatar,
+        title=data["title"],
+        rundown=data["rundown"],
+        products=[],
+        speech_policy={},
+        campaign=campaign,
+        picture=data["picture"],
+        hand_over_to=signed_in(request),
+    )
+
+
+@require_GET
+@watching
+def room(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The control room: what is seen, what was said, what happened, and the buttons. Polled by itself while on air."""
+    user = signed_in(request)
+    found = get_object_or_404(selectors.rooms_for(user), pk=pk)
+    digests = [found.take.avatar_digest, found.take.script_digest, found.take.campaign_digest]
+    context = {
+        "room": found,
+        "take": found.take,
+        "air": found.air,
+        "lines": found.lines.order_by("-id")[:12],
+        "events": found.events.order_by("-id")[:20],
+        "reviews": Review.objects.filter(organisation=found.organisation, digest__in=digests),
+        "may_produce": has_role(user, found.organisation, Role.PRODUCER),
+        "may_stop": services.may_stop(user, found) and found.state != RoomState.ENDED,
+    }
+    template = "rooms/_state.html" if request.headers.get("HX-Request") else "rooms/room.html"
+    return render(request, template, context)
+
+
+@require_POST
+@watching
+def room_act(request: HttpRequest, pk: UUID, verb: str) -> HttpResponse:
+    """One of the buttons: on-air, stop, hand-over, take-back."""
+    user = signed_in(request)
+    found = get_object_or_404(selectors.rooms_for(user), pk=pk)
+    try:
+        if verb == "on-air":
+            services.go_on_air(room=found, by=user)
+        elif verb == "stop":
+            services.stop_room(room=found, by=user, because=request.POST.get("because", ""))
+        elif verb in ("hand-over", "take-back"):
+            services.hand_over(room=found, by=user, to_person=verb == "hand-over")
+        else:
+            raise Http404
+    except AvowError as error:
+        messages.error(request, error.text)
+    return redirect("rooms:room", pk)
+
+
+# --- for everybody ---
+@require_GET
+@csp_update({"media-src": ["blob:"]})  # type: ignore[arg-type]  # its types know no arguments of a route
+def watch(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The viewer's page: plays only what its own checks have passed, and says who speaks."""
+    found = get_object_or_404(selectors.public_rooms(), pk=pk)
+    context = {"room": found, "label": selectors.label_of(found), "options": viewer_options()}
+    return render(request, "rooms/watch.html", context)
+
+
+@require_GET
+@cache_control(no_cache=True)
+def watch_state(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What is on air now, for the viewer's page and for anybody's own."""
+    found = get_object_or_404(selectors.public_rooms(), pk=pk)
+    air = found.air
+    return JsonResponse({"state": found.state, "showing": air.showing, "code": air.slate_code})
+
+
+@require_GET
+def media(request: HttpRequest, pk: UUID, path: str) -> HttpResponse:
+    """A published playlist, init or segment of a room on air."""
+    get_object_or_404(selectors.public_rooms(), pk=pk)
+    folder = room_folder(pk).resolve()
+    wanted = (folder / path).resolve()
+    if wanted.suffix not in _TYPES or not wanted.is_relative_to(folder) or wanted.name.startswith("."):
+        raise Http404
+    return _file(wanted)
+
+
+def _file(path: Path) -> HttpResponse:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise Http404 from error
+    response = HttpResponse(data, content_type=_TYPES[path.suffix])
+    # A segment never changes under its name; a playlist changes every second.
+    fixed = path.suffix != ".m3u8"
+    response["Cache-Control"] = "public, max-age=86400, immutable" if fixed else "no-cache"
+    response["Access-Control-Allow-Origin"] = "*"
+    return response

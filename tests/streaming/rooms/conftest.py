@@ -1,0 +1,5 @@
+"""The fixtures of the road."""
+
+from tests.road import tsa_url, world
+
+__all__ = ["tsa_url", "world"]
