@@ -15,7 +15,6 @@ const CODES = {
   session_keys_absent: 'livevideo.sessionkey.invalid',
   session_keys_damaged: 'livevideo.sessionkey.invalid',
   signer_binding_wrong: 'livevideo.sessionkey.invalid',
-  session_out_of_order: 'livevideo.manifest.invalid',
   browser_cannot_verify: 'browser.unsupported',
 }
 

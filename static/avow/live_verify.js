@@ -217,7 +217,7 @@ export class LiveVerification {
   #texts
   #maxAgeMs
   #now
-  #last = null
+  #history = { numbers: new Map(), latest: null }
   #queue = Promise.resolve()
 
   constructor(init, { texts = {}, maxAgeSeconds = null, now = Date.now }) {
@@ -232,7 +232,7 @@ export class LiveVerification {
    * trustedCertificateSha256: hex digests of the certificates that are trusted; the only input that trust comes from.
    * certificates: further certificates (Base64 of DER), for example the root that signatures leave out.
    * texts: a sentence per reason, in the viewer's language. maxAgeSeconds: refuse older segments (for the live edge).
-   * after: the verification of the session before this one; an older session is refused, the same goes on counting.
+   * after: the verification of the session before this one, so that nothing signed long before is shown after it.
    */
   static async create(initBytes, options) {
     if (!globalThis.crypto || !crypto.subtle) refuse('browser_cannot_verify', 'WebCrypto needs HTTPS')
@@ -240,14 +240,8 @@ export class LiveVerification {
     const pins = new Set(options.trustedCertificateSha256.map((one) => one.toLowerCase()))
     const now = (options.now || Date.now)()
     const made = new LiveVerification(await verifyInit(new Uint8Array(initBytes), { others, pins, now }), options)
-    if (options.after) made.#follow(options.after)
+    if (options.after) made.#history = options.after.#history
     return made
-  }
-
-  #follow(before) {
-    const createdAt = (one) => Math.max(...[...one.#init.keys.values()].map((key) => key.notBefore))
-    if (createdAt(this) < createdAt(before) - CLOCK_SKEW_MS) refuse('session_out_of_order')
-    if (this.statements.manifestId === before.statements.manifestId) this.#last = before.#last
   }
 
   /** What the signed manifest states: manifestId, title, signer, receiptId, mark (hex), digitalSourceType. */
@@ -268,7 +262,7 @@ export class LiveVerification {
       const statement = await this.#check(bytes)
       verdict.sequence = statement.sequence
       verdict.signedAt = statement.signedAt === null ? null : new Date(statement.signedAt)
-      this.#checkSequence(statement.sequence, afterSeek)
+      this.#checkOrder(statement, afterSeek)
       return { ...verdict, ok: true }
     } catch (error) {
       const known = error instanceof LiveInvalid ? error : new LiveInvalid('signature_damaged', error.message)
@@ -294,10 +288,14 @@ export class LiveVerification {
     if (now - signedAt > this.#maxAgeMs) refuse('not_live')
   }
 
-  #checkSequence(sequenceNumber, afterSeek) {
-    const last = this.#last
-    if (last !== null && sequenceNumber <= last) refuse('sequence_repeated')
-    this.#last = sequenceNumber
-    if (last !== null && sequenceNumber > last + 1 && !afterSeek) refuse('sequence_gap')
+  /** Numbers rise by one within a session; signing times do not go back, whatever the session. */
+  #checkOrder({ sequence, manifestId, signedAt }, afterSeek) {
+    const history = this.#history
+    const last = history.numbers.get(manifestId) ?? null
+    if (last !== null && sequence <= last) refuse('sequence_repeated')
+    if (signedAt !== null && signedAt < history.latest - CLOCK_SKEW_MS) refuse('signed_earlier')
+    history.latest = signedAt ?? history.latest
+    history.numbers.set(manifestId, sequence)
+    if (last !== null && sequence > last + 1 && !afterSeek) refuse('sequence_gap')
   }
 }

@@ -33,7 +33,6 @@ class LiveReason(StrEnum):
     SESSION_KEYS_ABSENT = "session_keys_absent"
     SESSION_KEYS_DAMAGED = "session_keys_damaged"
     SIGNER_BINDING_WRONG = "signer_binding_wrong"
-    SESSION_OUT_OF_ORDER = "session_out_of_order"
     INIT_ABSENT = "init_absent"
     SEGMENT_DAMAGED = "segment_damaged"
     SEGMENT_UNSIGNED = "segment_unsigned"
@@ -44,6 +43,7 @@ class LiveReason(StrEnum):
     KEY_NOT_YET_VALID = "key_not_yet_valid"
     KEY_EXPIRED = "key_expired"
     NOT_LIVE = "not_live"
+    SIGNED_EARLIER = "signed_earlier"
     MANIFEST_OF_ANOTHER = "manifest_of_another"
     CONTENT_CHANGED = "content_changed"
     SEQUENCE_TOO_LOW = "sequence_too_low"
@@ -59,7 +59,6 @@ _CODES = {
     LiveReason.SESSION_KEYS_ABSENT: LiveCode.SESSION_KEY,
     LiveReason.SESSION_KEYS_DAMAGED: LiveCode.SESSION_KEY,
     LiveReason.SIGNER_BINDING_WRONG: LiveCode.SESSION_KEY,
-    LiveReason.SESSION_OUT_OF_ORDER: LiveCode.MANIFEST,
 }
 
 REASON_TEXTS: dict[LiveReason, Promise] = {
@@ -70,7 +69,6 @@ REASON_TEXTS: dict[LiveReason, Promise] = {
     LiveReason.SESSION_KEYS_ABSENT: _("The stream's credentials name no key for its segments."),
     LiveReason.SESSION_KEYS_DAMAGED: _("The list of the stream's segment keys is damaged."),
     LiveReason.SIGNER_BINDING_WRONG: _("A segment key of the stream does not belong to the signer of its credentials."),
-    LiveReason.SESSION_OUT_OF_ORDER: _("This part of the stream is older than the part before it: it is a replay."),
     LiveReason.INIT_ABSENT: _("The segment cannot be checked: no valid start of the stream was seen before it."),
     LiveReason.SEGMENT_DAMAGED: _("The segment is cut off or damaged. Load it again."),
     LiveReason.SEGMENT_UNSIGNED: _("The segment is not signed. Do not show it."),
@@ -81,6 +79,7 @@ REASON_TEXTS: dict[LiveReason, Promise] = {
     LiveReason.KEY_NOT_YET_VALID: _("The segment was signed before its key came into force."),
     LiveReason.KEY_EXPIRED: _("The segment was signed after its key had expired."),
     LiveReason.NOT_LIVE: _("The segment was not signed just now: it is a recording, or a clock is wrong."),
+    LiveReason.SIGNED_EARLIER: _("The segment was signed long before the one shown last: it is a replay."),
     LiveReason.MANIFEST_OF_ANOTHER: _("The segment belongs to another stream, or to another part of this one."),
     LiveReason.CONTENT_CHANGED: _("The segment's picture or sound was changed after it was signed."),
     LiveReason.SEQUENCE_TOO_LOW: _("The segment's number is below those its key may sign."),

@@ -35,11 +35,6 @@ class InitVerdict:
     def manifest_id(self) -> str:
         return self.credentials.manifest_label
 
-    @property
-    def created_at(self) -> datetime:
-        """When its newest key came into force (UTC)."""
-        return max(key.terms.created_at for key in self.keys)
-
 
 @dataclass(frozen=True, slots=True)
 class SegmentVerdict:
@@ -58,8 +53,8 @@ def _utc_now() -> datetime:
 class LiveVerifier:
     """Verifies one stream: an init segment, then its segments in order; a later init begins the next session.
 
-    Sessions follow each other in time, and a session that comes again goes on with its numbers: beyond the
-    standard, but without it an old session, whole and signed, could be slipped in between two others.
+    Across sessions, signing times do not go back, and a session that comes again goes on with its numbers: beyond
+    the standard, but without it an old session, whole and signed, could be slipped in between two others.
 
     ``anchors`` are PEM files of what is trusted. ``sandboxed`` reads the manifest in a child process; only a
     process that is a sandbox itself may turn it off. ``max_age`` is for a player at the live edge: a segment
@@ -76,7 +71,7 @@ class LiveVerifier:
     ) -> None:
         self._anchors, self._sandboxed, self._max_age, self._now = list(anchors), sandboxed, max_age, now
         self._init: InitVerdict | None = None
-        self._newest: datetime | None = None
+        self._latest: datetime | None = None
         self._last: dict[str, int] = {}
 
     def init(self, data: bytes) -> InitVerdict:
@@ -86,12 +81,8 @@ class LiveVerifier:
         report = self._read(data)
         if report.state != "trusted":
             raise LiveInvalid(LiveReason.MANIFEST_NOT_TRUSTED, codes=report.codes, report=report)
-        found = InitVerdict(report, credentials.session_keys(store, report.manifest_label))
-        if self._newest is not None and found.created_at < self._newest - CLOCK_SKEW:
-            raise LiveInvalid(LiveReason.SESSION_OUT_OF_ORDER, report=report)
-        self._newest = max(found.created_at, self._newest or found.created_at)
-        self._init = found
-        return found
+        self._init = InitVerdict(report, credentials.session_keys(store, report.manifest_label))
+        return self._init
 
     def segment(self, data: bytes, *, after_seek: bool = False) -> SegmentVerdict:
         """Verify the next segment; raises LiveInvalid.
@@ -143,6 +134,9 @@ class LiveVerifier:
         last = self._last.get(verdict.manifest_id)
         if last is not None and sequence <= last:
             raise LiveInvalid(LiveReason.SEQUENCE_REPEATED, sequence=sequence, after=last)
+        if self._latest and verdict.signed_at and verdict.signed_at < self._latest - CLOCK_SKEW:
+            raise LiveInvalid(LiveReason.SIGNED_EARLIER, sequence=sequence, after=self._latest)
+        self._latest = verdict.signed_at or self._latest
         self._last[verdict.manifest_id] = sequence
         if last is not None and sequence > last + 1 and not after_seek:
             raise LiveInvalid(LiveReason.SEQUENCE_GAP, sequence=sequence, after=last, verdict=verdict)

@@ -165,6 +165,17 @@ def deceived(verifier: LiveVerifier, stolen: LiveSession) -> LiveVerifier:
     return verifier
 
 
+def test_attack_a_signature_back_dated_within_the_key_s_day(
+    installation: Installation, stolen: LiveSession, media: Media
+) -> None:
+    late = LiveVerifier(installation.pki.anchor_paths(), sandboxed=False, now=lambda: datetime.now(UTC) + 8 * HOUR)
+    assert stolen.init
+    late.init(stolen.init.data)
+    late.segment(sign_with_stolen_key(stolen, media[1][0], 5, stolen.key_terms.created_at + 8 * HOUR))
+    forged = sign_with_stolen_key(stolen, media[1][1], 6, stolen.key_terms.created_at + HOUR)
+    assert refusal(late, forged) == LiveReason.SIGNED_EARLIER
+
+
 def test_attack_signing_after_the_key_has_expired(
     installation: Installation, stolen: LiveSession, media: Media
 ) -> None:
@@ -355,12 +366,23 @@ def test_attack_a_session_of_an_earlier_hour(
     installation: Installation, begin: Callable[..., LiveSession], stream: Stream, media: Media
 ) -> None:
     later = datetime.now(UTC) + HOUR
-    session = begin(now=lambda: later)
-    on_air = signed_stream(session, (media[0], []), installation.keys)
+    on_air = signed_stream(begin(now=lambda: later), media, installation.keys)
     verifier = LiveVerifier(installation.pki.anchor_paths(), sandboxed=False, now=lambda: later)
     verifier.init(on_air.init)
-    assert init_refusal(verifier, stream.init) == (LiveCode.MANIFEST, LiveReason.SESSION_OUT_OF_ORDER)
+    verifier.segment(on_air.segments[0])
+    verifier.init(stream.init)
+    assert refusal(verifier, stream.segments[0]) == LiveReason.SIGNED_EARLIER
     verifier.init(on_air.init)
+    assert verifier.segment(on_air.segments[1]).sequence == 2
+
+
+def test_a_slate_made_ready_ahead_may_come_and_go(verifier: LiveVerifier, stream: Stream, other_stream: Stream) -> None:
+    for init, segment in (
+        (other_stream.init, other_stream.segments[0]), (stream.init, stream.segments[0]),
+        (other_stream.init, other_stream.segments[1]), (stream.init, stream.segments[1]),
+    ):  # fmt: skip
+        verifier.init(init)
+        verifier.segment(segment)
 
 
 def test_every_reason_has_a_text_and_survives_a_process_boundary() -> None:
