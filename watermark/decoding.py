@@ -21,6 +21,7 @@ P_ACCEPT = 1e-12
 this.
 """
 
+_PATHS = 32  # of the list decoder; a decoding costs ten milliseconds
 _NEAR_CYCLES = 4.0  # how far a carrier's reliability is learnt from
 _PRIOR_CARRIERS = 4.0  # the mean of all weighs as much as this many carriers close by
 _LEAST_WEIGHT = 0.15
@@ -53,7 +54,7 @@ class Decoder:
         data = total[self._carriers.data] * self._reliability(total)
         soft = (data * np.exp(-1j * self._carriers.theta[self._carriers.data])).real
         norm = float(np.sqrt((np.abs(data) ** 2).sum() / 2))
-        for bits in decode(soft):
+        for bits in decode(soft, _PATHS):
             mark = self._payload.mark(bits)
             if mark is None:
                 continue

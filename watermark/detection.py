@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import av
@@ -14,12 +15,14 @@ from watermark.carriers import Carriers, Phases
 from watermark.decoding import Decoded, Decoder
 from watermark.geometry import Geometry
 from watermark.geometry_search import GeometrySearch
+from watermark.host_network import HostNetwork, load_network
 from watermark.keys import Key
 from watermark.lattice import TILE_AT_REFERENCE
 from watermark.payload import Payload
-from watermark.residual import Window, WindowSampler
+from watermark.residual import Level, Window, WindowSampler
 from watermark.synchronisation import Sighting, align, settled_mark_score, sight
 
+_UNTURNED = (Geometry(), Geometry(flip=True))
 _P_SHOWS = 1e-4  # bound below which a window is counted to a mark that was decoded from its clip
 _OWN_SHARE = 0.6  # of the score a window reaches by itself, which the common shift must leave it
 _MIN_SYNC = 4.7  # most empty windows stay below at their best shift; saves hopeless decodings
@@ -46,10 +49,14 @@ class Detection:
 
 @dataclass(frozen=True)
 class Pose:
-    """How the tile lies in a picture and, where it was looked for, which part of the picture shows it."""
+    """How the tile lies in a picture; where it was looked for, which part of the picture shows it; whether it takes the
+    learned host suppression to see it; and the level, if it is not that which suits the size.
+    """
 
     geometry: Geometry
     region: Tensor | None = None
+    learned: bool = False
+    level: Level | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,28 @@ class Reader:
         self._stretch = []
 
 
+class _Stretch:
+    """The windows of a stretch, as the plain and as the learned host suppression show them."""
+
+    def __init__(self, windows: Sequence[Window], device: torch.device | str) -> None:
+        self.plain = windows
+        self._device = str(device)
+
+    def windows(self, learned: bool) -> Sequence[Window] | None:
+        """None where the learned suppression is asked for and not installed."""
+        return self._learned if learned else self.plain
+
+    @functools.cached_property
+    def _learned(self) -> Sequence[Window] | None:
+        network = _network(self._device)
+        return None if network is None else [window.seen_with(network.residual) for window in self.plain]
+
+
+@functools.cache
+def _network(device: str) -> HostNetwork | None:
+    return load_network(device)
+
+
 class _Detector:
     """Reads stretches of windows; remembers which poses worked and how often it tried."""
 
@@ -136,34 +165,52 @@ class _Detector:
         self._decoder = Decoder(self._carriers, self._payload)
         self._search = search
         self._device = device
-        self._poses = [Pose(Geometry()), Pose(Geometry(flip=True))]
+        self._poses = [Pose(geometry) for geometry in _UNTURNED]
         self._stretches = 0
         self._next_search = 0
 
     def read(self, windows: Sequence[Window]) -> None:
         index, self._stretches = self._stretches, self._stretches + 1
-        if any(self._read_as(windows, pose) for pose in self._poses):
+        stretch = _Stretch(windows, self._device)
+        if self._first_readable(stretch, self._poses) is not None:
             return
         # Searching costs more than all else; later stretches of a long clip that shows nothing are searched ever less.
         if not self._search or index < self._next_search:
             return
         self._next_search = 2 * index + 1
-        pose = self._searched(windows)
+        pose = self._first_readable(stretch, self._supposed(stretch))
         if pose is not None:
             self._poses.insert(0, pose)
 
-    def _searched(self, windows: Sequence[Window]) -> Pose | None:
-        """Searches and reads; the pose that worked."""
-        search = GeometrySearch(windows, self._carriers)
-        for geometry in search.candidates():
-            for pose in (Pose(geometry), Pose(geometry, search.region(geometry))):
-                if self._read_as(windows, pose):
-                    return pose
+    def _supposed(self, stretch: _Stretch) -> Iterator[Pose]:
+        """What may have been done to the picture, from cheap and likely to dear and unlikely."""
+        search = GeometrySearch(stretch.plain, self._carriers)
+        yield from self._in_parts(search, search.likely(), learned=False)
+        clearer = stretch.windows(True)
+        if clearer is not None:
+            for level in (Level.REFERENCE, Level.FINE):
+                yield from (Pose(geometry, learned=True, level=level) for geometry in _UNTURNED)
+        yield from self._in_parts(search, search.unlikely(), learned=False)
+        if clearer is not None:
+            search = GeometrySearch(clearer, self._carriers)
+            yield from self._in_parts(search, search.likely(), learned=True)
+
+    @staticmethod
+    def _in_parts(search: GeometrySearch, geometries: Iterable[Geometry], *, learned: bool) -> Iterator[Pose]:
+        for geometry in geometries:
+            yield Pose(geometry, None, learned)
+            yield Pose(geometry, search.region(geometry), learned)
+
+    def _first_readable(self, stretch: _Stretch, poses: Iterable[Pose]) -> Pose | None:
+        for pose in poses:
+            windows = stretch.windows(pose.learned)
+            if windows is not None and self._read_as(windows, pose):
+                return pose
         return None
 
     def _read_as(self, windows: Sequence[Window], pose: Pose) -> bool:
         """Reads whatever marks the windows show in one pose; True if there was any."""
-        left = [sight(window, self._carriers, pose.geometry, pose.region) for window in windows]
+        left = [sight(window, self._carriers, pose.geometry, pose.region, pose.level) for window in windows]
         found = False
         while left and (decoded := self._decode_together(left) or self._decode_apart(left)) is not None:
             mark, p_false, shown = decoded

@@ -45,12 +45,15 @@ class GeometrySearch:
         self._sums: dict[Level, list[View]] = {}
         self._tried: list[Geometry] = []
 
-    def candidates(self) -> Iterator[Geometry]:
-        """Refined geometries, likely changes first; lazily, so that a caller may stop early."""
+    def likely(self) -> Iterator[Geometry]:
+        """Refined geometries of pictures that were cut or turned; lazily, so that a caller may stop early."""
         yield from self._repeating(Level.REFERENCE, (1.0,), math.pi / 4)
         yield from self._swept(Level.REFERENCE, _sizes(Level.REFERENCE))
         yield from self._repeating(Level.COARSE, (1.0,), math.pi / 4)
         yield from self._swept(Level.COARSE, _sizes(Level.COARSE))
+
+    def unlikely(self) -> Iterator[Geometry]:
+        """The same of pictures that were set into others, squeezed, or turned and hardly show the tile."""
         yield from self._repeating(Level.FINE, (1.0,), math.pi / 4)
         yield from self._repeating(Level.REFERENCE, _ASPECTS, math.radians(3))
         for level in (Level.REFERENCE, Level.COARSE):

@@ -23,7 +23,7 @@ from watermark.spectrum import Lines, carrier_lines
 SHIFTS = SHIFT_GRID**2
 """How many positions of the tile are tried for each geometry."""
 
-_FINE_BELOW, _COARSE_ABOVE = 0.7, 1.5
+_FINE_BELOW, _COARSE_ABOVE = 0.7, 3.3
 _NEAR = np.array(list(itertools.product(np.arange(-2, 3) / (4 * SHIFT_GRID), repeat=2)))
 _SHARE_OF_EXPECTED = 0.5
 _START_STEP_S = 1.0
@@ -135,12 +135,19 @@ def level_for(geometry: Geometry) -> Level:
     return Level.COARSE if geometry.scale > _COARSE_ABOVE else Level.REFERENCE
 
 
-def sight(window: Window, carriers: Carriers, geometry: Geometry, region: Tensor | None = None) -> Sighting:
+def sight(
+    window: Window,
+    carriers: Carriers,
+    geometry: Geometry,
+    region: Tensor | None = None,
+    level: Level | None = None,
+) -> Sighting:
     """The tile in `window` under `geometry`; only the synchronisation carriers decide on the shift.
 
-    region: float[h, w] weights of parts of the picture, at any resolution.
+    region: float[h, w] weights of parts of the picture, at any resolution; level: if not that of `level_for`.
     """
-    return Sighting(window, *look(window.view(level_for(geometry)), carriers, geometry, region))
+    view = window.view(level or level_for(geometry))
+    return Sighting(window, *look(view, carriers, geometry, region))
 
 
 def look(view: View, carriers: Carriers, geometry: Geometry, region: Tensor | None = None) -> Look:
