@@ -15,10 +15,11 @@ from streaming.dialogue.data_files import read_data
 from streaming.dialogue.folding import Folded, fold
 from streaming.dialogue.retrieval import stem
 
-# A line is unfounded when more than so much of it is unknown: share of words, and at least so many of them.
+# A clause is unfounded when more than this share of its telling words is unknown, and at least so many of them.
 _SHARE = 0.3
-_LEAST_HANZI, _LEAST_WORDS = 3, 2
+_LEAST_HANZI, _LEAST_WORDS = 2, 2
 _RUN = re.compile(r"[\u3400-\u9fff]+")
+_CLAUSES = re.compile(r"[,，。.;；:：!！?？…\n]")
 _WORD = re.compile(r"[a-z]{2,}")
 
 
@@ -47,25 +48,36 @@ def _hosting() -> tuple[Words, frozenset[str]]:
     everyday = read_data("everyday")
     groups = (read_data("phrases")["phrases"], read_data("guard/replies")["replies"])
     said = [text for group in groups for kinds in group.values() for texts in kinds.values() for text in texts]
-    english = read_data("english")["words"]
-    texts = [*everyday["zh"], *everyday["en"], *said, *english]
+    texts = [*everyday["zh"], *everyday["en"], *said]
     return words_of(map(fold, texts)), frozenset(everyday["zh_function"])
 
 
 def is_founded(folded: Folded, facts: Words) -> bool:
-    """Whether a line holds little besides words of `facts` and of hosting."""
+    """Whether every clause of a line holds little besides words of `facts` and of hosting.
+
+    Clause by clause, so that a claim does not pass in the company of many true words.
+    """
+    return all(_clause_is_founded(clause, facts) for clause in _CLAUSES.split(folded.spaced.text))
+
+
+def _clause_is_founded(clause: str, facts: Words) -> bool:
     hosting, function = _hosting()
     hanzi = unknown_hanzi = 0
-    for run in _RUN.findall(folded.spaced.text):
-        hanzi += len(run)
-        unknown_hanzi += sum(
-            char not in function and not _known(run, place, facts, hosting) for place, char in enumerate(run)
-        )
-    words = [stem(word) for word in _WORD.findall(folded.spaced.text)]
-    unknown = [word for word in words if word not in facts.stems and word not in hosting.stems]
+    for run in _RUN.findall(clause):
+        telling = [place for place, char in enumerate(run) if char not in function]
+        hanzi += len(telling)
+        unknown_hanzi += sum(not _known(run, place, facts, hosting) for place in telling)
+    words = [stem(word) for word in _WORD.findall(clause) if word not in _english()]
+    unknown = sum(word not in facts.stems and word not in hosting.stems for word in words)
     too_many_hanzi = unknown_hanzi >= _LEAST_HANZI and unknown_hanzi > _SHARE * hanzi
-    too_many_words = len(unknown) >= _LEAST_WORDS and len(unknown) > _SHARE * len(words)
+    too_many_words = unknown >= _LEAST_WORDS and unknown > _SHARE * len(words)
     return not too_many_hanzi and not too_many_words
+
+
+@functools.lru_cache(maxsize=1)
+def _english() -> frozenset[str]:
+    """English function words, which tell nothing."""
+    return frozenset(read_data("english")["words"])
 
 
 def _known(run: str, place: int, facts: Words, hosting: Words) -> bool:

@@ -42,6 +42,8 @@ def test_labelled_lines_are_told_apart_as_well_as_stated(guard: Guard, facts: Pr
     assert ruled.by_part["fresh"].recall >= 0.93
     assert free.by_part["fresh"].recall >= 0.96
     assert free.by_part["fresh"].precision >= 0.97
+    assert free.by_part["later"].recall >= 0.85
+    assert free.by_part["later"].precision >= 0.95
 
 
 def test_every_code_is_found_for_the_right_reason(guard: Guard, facts: ProductFacts, now: datetime) -> None:
@@ -173,7 +175,10 @@ def test_double_negations_are_promises(guard: Guard, context: GuardContext, line
 
 def test_words_nobody_approved_must_rest_on_the_facts(guard: Guard, context: GuardContext) -> None:
     line = "这罐里封着雪山清晨的第一缕微光。"
-    assert guard.check(line, replace(context, is_free=True)).codes[0:1] == ("unfounded",)
+    assert "unfounded" not in guard.check(line, context).codes
+    assert "unfounded" in guard.check(line, replace(context, is_free=True)).codes
+    hidden_among_true_words = f"净含量50毫升，早晚各一次，洁面后涂抹全脸，{line}"
+    assert "unfounded" in guard.check(hidden_among_true_words, replace(context, is_free=True)).codes
 
 
 def test_the_permit_decides_languages_brands_and_goods(policy: LiveSpeechPolicy, context: GuardContext) -> None:
