@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
 
 from django.utils import timezone
 
@@ -16,6 +16,7 @@ from compliance.consent.rules import AgeBand
 from compliance.consent.services import current_notice, give_grant
 from compliance.consent.terms import Approval, Brand, GrantTerms, Modality, Mode
 from compliance.release.services import Campaign
+from streaming.dialogue.facts import ProductFacts
 from streaming.models import Room
 from streaming.rundown import Rundown, RundownItem
 from streaming.services import plan_room
@@ -85,7 +86,10 @@ def give_live_grant() -> Grant:
     )
 
 
-def plan_demo_room(avatar: Avatar, products: list[dict[str, Any]], policy: dict[str, Any], *, picture: str) -> Room:
+FACTS = ProductFacts.from_json(Path(__file__).with_name("demo_cream.json").read_text(encoding="utf-8"))
+
+
+def plan_demo_room(avatar: Avatar, *, picture: str) -> Room:
     """The demonstration room of an avatar, ready for legal."""
     campaign = Campaign(
         brand_id=str(avatar.organisation_id),
@@ -104,8 +108,7 @@ def plan_demo_room(avatar: Avatar, products: list[dict[str, Any]], policy: dict[
         avatar=avatar,
         title="茉莉花茶润肤霜",
         rundown=RUNDOWN,
-        products=products,
-        speech_policy=policy,
+        products=(FACTS,),
         campaign=campaign,
         picture=picture,
         hand_over_to=person("producer"),

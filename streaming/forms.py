@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -15,6 +16,8 @@ from avatars.services import FORMATS
 from avatars.speech import LANGUAGES
 from compliance.accounts.models import User
 from compliance.consent import vocab
+from compliance.errors import AvowError
+from streaming.dialogue.facts import ProductFacts
 from streaming.errors import RundownInvalid
 from streaming.rundown import Rundown, RundownItem
 
@@ -60,6 +63,13 @@ class RoomForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 12}),
         help_text=_("“# Title x2” begins an item that comes twice a round; every line below it is spoken as written."),
     )
+    products = forms.CharField(
+        label=_("Product facts"),
+        max_length=100000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 6}),
+        help_text=_("JSON, one product or a list. With facts the host answers comments, from them and nothing else."),
+    )
     picture = forms.ChoiceField(label=_("Picture"), choices=[(name, PICTURES[name]) for name in FORMATS])
     channel = forms.ChoiceField(label=_("Channel"), choices=CHANNELS)
     product_category = forms.ChoiceField(label=_("Product category"), choices=list(vocab.PRODUCT_CATEGORIES.items()))
@@ -73,6 +83,16 @@ class RoomForm(forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["avatar"].queryset = avatars_for(user).filter(state=AvatarState.READY)  # type: ignore[attr-defined]
+
+    def clean_products(self) -> tuple[ProductFacts, ...]:
+        if not (text := self.cleaned_data["products"].strip()):
+            return ()
+        try:
+            given = json.loads(text)
+            products = given if isinstance(given, list) else [given]
+            return tuple(ProductFacts.from_json(json.dumps(one)) for one in products)
+        except (ValueError, AvowError) as error:
+            raise forms.ValidationError(str(getattr(error, "text", error))) from error
 
     def clean_rundown(self) -> Rundown:
         try:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from django.conf import settings
 from django.core.management import call_command
@@ -32,8 +33,8 @@ from compliance.release.models import Review, ReviewState, TakeState
 from compliance.release.services import decide_review
 from streaming.air.broadcast import room_folder
 from streaming.demo import give_live_grant, person, plan_demo_room
-from streaming.models import Air, Room, RoomEvent, Showing, SpokenLine
-from streaming.services import go_on_air, stop_room
+from streaming.models import Air, Room, Showing
+from streaming.services import go_on_air, receive_comments, stop_room
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -46,6 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seconds", type=int, default=60, help="how long to stay on air")
     parser.add_argument("--out", type=Path, required=True, help="folder for what was published and report.json")
     parser.add_argument("--withdraw-at", type=float, help="withdraw the person's consent after so many seconds")
+    parser.add_argument("--comments", type=Path, help="JSON lines {at, text, user}: seconds on air, words, who")
     parser.add_argument("--room", help="id of a permitted room; default: a demonstration room is planned")
     parser.add_argument("--clip", type=Path, help="the consented minute of the demonstration; default: it is drawn")
     parser.add_argument("--picture", default="landscape", help="picture format of the demonstration room")
@@ -103,8 +105,11 @@ def _on_air(room: Room, options: Json, out: Path) -> Json:
     go_on_air(room=room, by=room.created_by)
     first_host: float | None = None
     withdrawn = False
+    comments = _comments(options["comments"])
     while time.monotonic() - asked < options["seconds"]:
         recording.look()
+        while comments and comments[0]["at"] <= time.monotonic() - asked:
+            _say(room, comments.pop(0))
         if first_host is None and Air.objects.get(pk=room.pk).showing == Showing.HOST:
             first_host = time.monotonic()
             times["host_on_air_at"] = _now()
@@ -123,6 +128,25 @@ def _on_air(room: Room, options: Json, out: Path) -> Json:
     return times | _account(room, recording)
 
 
+def _comments(path: Path | None) -> list[Json]:
+    if path is None:
+        return []
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return sorted(lines, key=lambda line: float(line["at"]))
+
+
+def _say(room: Room, comment: Json) -> None:
+    message = {
+        "platform": "rehearsal",
+        "room": str(room.pk),
+        "id": uuid4().hex,
+        "user_ref": str(comment.get("user", "viewer")),
+        "text": comment["text"],
+        "ts": time.time(),
+    }
+    receive_comments(room=room, messages=[message])
+
+
 def _ended(room: Room) -> bool | None:
     return '"ended":true' in Air.objects.get(pk=room.pk).playlist or None
 
@@ -131,8 +155,9 @@ def _account(room: Room, recording: Recording) -> Json:
     return {
         "ended_at": _now(),
         "segments": recording.segments,
-        "events": _plain(RoomEvent.objects.filter(room=room).values("at", "code", "text", "data")),
-        "lines": _plain(SpokenLine.objects.filter(room=room).values("at", "until", "source", "text", "blocked")),
+        "events": _plain(room.events.values("at", "code", "text", "data")),
+        "lines": _plain(room.lines.values("at", "until", "source", "text", "blocked", "comment")),
+        "comments": _plain(room.comments.values("id", "text", "received_at", "answered_at")),
         "marks": list(room.take.marks.order_by("slice").values("slice", "value")),
     }
 
@@ -171,7 +196,7 @@ def _demonstration_room(options: Json, out: Path) -> Room:
     avatar = _wait(lambda: _built(avatar), "The avatar")
     if not avatar.ready:
         raise CommandError(f"The avatar could not be built: {avatar.findings}")
-    room = plan_demo_room(avatar, [], {}, picture=options["picture"])
+    room = plan_demo_room(avatar, picture=options["picture"])
     for review in Review.objects.filter(organisation=room.organisation, state=ReviewState.PENDING):
         decide_review(review=review, decided_by=person("legal"), approve=True, comment="rehearsal")
     _wait(lambda: _permitted(room), "The permit")

@@ -5,8 +5,11 @@ Nobody here performs or publishes: people say what they want, the gate decides w
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +26,12 @@ from compliance.ledger.events import Event
 from compliance.ledger.services import record
 from compliance.release.models import TakeState
 from compliance.release.services import AvatarUse, Campaign, ScriptUse, cancel_take, order_take
+from streaming.dialogue.comments import Comment, read_comment
+from streaming.dialogue.errors import CommentRefused
+from streaming.dialogue.facts import ProductFacts
+from streaming.dialogue.policy import LiveSpeechPolicy
 from streaming.errors import RoomRefused, RundownInvalid
-from streaming.models import Air, Room, RoomEvent, RoomState
+from streaming.models import Air, Room, RoomComment, RoomEvent, RoomState
 from streaming.rundown import Rundown
 
 Json = dict[str, Any]
@@ -37,16 +44,16 @@ def plan_room(
     avatar: Avatar,
     title: str,
     rundown: Rundown,
-    products: Sequence[Json],
-    speech_policy: Json,
+    products: Sequence[ProductFacts],
     campaign: Campaign,
     picture: str,
     hand_over_to: User | None = None,
 ) -> Room:
     """Fix what a room is to show and say, and ask brand legal for it.
 
-    `products`: facts as `streaming.dialogue` reads them. `speech_policy`: what the host may say beyond the rundown.
-    `picture`: a key of `avatars.services.FORMATS`.
+    `products`: with facts about at least one, and an interactive campaign, the host answers comments from them; the
+    policy for that names the brands and categories of these products only. `picture`: a key of
+    `avatars.services.FORMATS`.
 
     Raises:
         RoomRefused: room_not_ready.
@@ -55,7 +62,9 @@ def plan_room(
     if not avatar.ready:
         raise RoomRefused("room_not_ready", _("This avatar is not ready; choose another or wait for it."))
     seconds = _spoken_seconds(rundown, campaign.language)
-    plan = {"rundown": rundown.to_json(), "products": list(products), "speech_policy": speech_policy}
+    plan = {"rundown": rundown.to_json(), "products": [json.loads(facts.to_json()) for facts in products]}
+    if products and campaign.interactive:
+        plan["speech_policy"] = json.loads(_policy(products, campaign).to_json())
     width, height = FORMATS[picture]
     content = {"language": campaign.language, "text": "\n".join(rundown.lines), **plan}
     take = order_take(
@@ -75,6 +84,14 @@ def plan_room(
     )  # fmt: skip
     Air.objects.create(room=room)
     return room
+
+
+def _policy(products: Sequence[ProductFacts], campaign: Campaign) -> LiveSpeechPolicy:
+    """What the host may say beyond the rundown: about these brands and goods, in the language of the room."""
+    brands = dict.fromkeys([campaign.brand_name, *(facts.brand for facts in products)])
+    categories = dict.fromkeys([campaign.product_category, *(facts.category for facts in products)])
+    operator = {campaign.language: campaign.brand_name}
+    return LiveSpeechPolicy((campaign.language,), tuple(brands), tuple(categories), operator)
 
 
 def _spoken_seconds(rundown: Rundown, language: str) -> float:
@@ -152,6 +169,42 @@ def hand_over(*, room: Room, by: User, to_person: bool) -> Room:
     text = _("%(name)s has taken over.") if to_person else _("%(name)s has given the word back to the host.")
     note(room=room, code="handed_over" if to_person else "taken_back", text=text % {"name": by})
     return room
+
+
+# --- what the audience says ---
+def receive_comments(*, room: Room, messages: Sequence[Any], limit: int = 1000) -> dict[str, int]:
+    """Keep what a platform, a bridge or the viewer's page hands in; each message once.
+
+    `messages`: JSON objects as `streaming.dialogue.comments` reads them; those of another room or form are counted and
+    left out. At most `limit` of one call are kept. Returns how many were kept, and the codes of the others.
+    """
+    counts: Counter[str] = Counter()
+    kept: list[RoomComment] = []
+    for message in messages:
+        try:
+            comment = read_comment(message)
+        except CommentRefused as refusal:
+            counts[refusal.code] += 1
+            continue
+        if comment.room != str(room.pk) or len(kept) >= limit:
+            counts["wrong_room" if comment.room != str(room.pk) else "crowded_out"] += 1
+            continue
+        kept.append(_row_of(room, comment))
+    RoomComment.objects.bulk_create(kept, ignore_conflicts=True)
+    return {"kept": len(kept), **counts}
+
+
+def _row_of(room: Room, comment: Comment) -> RoomComment:
+    return RoomComment(
+        room=room,
+        platform=comment.platform[:40],
+        external_id=comment.id[:120],
+        user_ref=hashlib.sha256(comment.user_ref.encode()).hexdigest()[:32],
+        kind=comment.kind,
+        value=comment.value,
+        text=comment.text,
+        received_at=datetime.fromtimestamp(comment.ts, UTC),
+    )
 
 
 # --- what reaches a room from outside ---

@@ -10,5 +10,6 @@ urlpatterns = [
     path("studio/rooms/<uuid:pk>/<slug:verb>/", views.room_act, name="act"),
     path("live/<uuid:pk>/", views.watch, name="watch"),
     path("live/<uuid:pk>/state.json", views.watch_state, name="watch-state"),
+    path("live/<uuid:pk>/comments/", views.comment, name="comment"),
     path("live/<uuid:pk>/media/<path:path>", views.media, name="media"),
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from csp.decorators import csp_update
 from django.contrib import messages
@@ -73,14 +74,14 @@ def _plan(request: HttpRequest, form: RoomForm) -> Room:
         language=data["language"],
         channel=data["channel"],
         mode="live",
+        interactive=bool(data["products"]),
     )
     return services.plan_room(
         created_by=signed_in(request),
         avatar=avatar,
         title=data["title"],
         rundown=data["rundown"],
-        products=[],
-        speech_policy={},
+        products=data["products"],
         campaign=campaign,
         picture=data["picture"],
         hand_over_to=signed_in(request),
@@ -145,6 +146,24 @@ def watch_state(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = get_object_or_404(selectors.public_rooms(), pk=pk)
     air = found.air
     return JsonResponse({"state": found.state, "showing": air.showing, "code": air.slate_code})
+
+
+@require_POST
+def comment(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A viewer's words; what becomes of them is decided where all comments are."""
+    found = get_object_or_404(selectors.public_rooms().filter(wanted_on_air=True), pk=pk)
+    if not request.session.session_key:
+        request.session.create()
+    message = {
+        "platform": "avow",
+        "room": str(found.pk),
+        "id": uuid4().hex,
+        "user_ref": str(request.session.session_key),
+        "text": request.POST.get("text", ""),
+        "ts": time.time(),
+    }
+    counts = services.receive_comments(room=found, messages=[message])
+    return JsonResponse({"kept": bool(counts["kept"])}, status=200 if counts["kept"] else 422)
 
 
 @require_GET

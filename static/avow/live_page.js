@@ -9,11 +9,12 @@ const video = byId('live-video')
 const options = JSON.parse(byId('live-options').textContent)
 const place = byId('live').dataset
 
+const OLDEST_S = 120 // the playlist lists twenty seconds; a viewer who paused may be behind
 let stream = null
 
 const verify = {
   init: async (bytes) => {
-    stream = await LiveVerification.create(bytes, options)
+    stream = await LiveVerification.create(bytes, { ...options, after: stream, maxAgeSeconds: OLDEST_S })
     const statements = stream.statements
     return { ...statements, slate: statements.digitalSourceType.endsWith('/digitalCreation') }
   },
@@ -58,6 +59,14 @@ byId('live-sound').addEventListener('click', () => {
   video.muted = !video.muted
   byId('live-sound').setAttribute('aria-pressed', String(!video.muted))
   byId('live-sound').textContent = video.muted ? words.on : words.off
+})
+
+byId('live-ask')?.addEventListener('submit', async (event) => {
+  event.preventDefault()
+  const form = event.target
+  const answer = await fetch(form.action, { method: 'POST', body: new FormData(form) }).catch(() => null)
+  byId('live-sent').textContent = answer?.ok ? words.kept : words.lost
+  if (answer?.ok) form.reset()
 })
 
 player.start()

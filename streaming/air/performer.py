@@ -39,7 +39,7 @@ from streaming.air.wire import Wire
 from streaming.clock import SECOND_NS, RoomClock
 from streaming.errors import OwnershipLost, RoomRefused
 from streaming.leases import Lease
-from streaming.models import Room, SpokenLine
+from streaming.models import Room, Source, SpokenLine
 from streaming.packager.packager import Packager, Segment
 from streaming.packager.spec import StreamSpec
 from watermark import Embedder, MarkPattern
@@ -200,6 +200,17 @@ class Stage:
 
     def _note(self, line: Line, speech: Speech, packager: Packager) -> None:
         start = datetime.fromtimestamp(packager.wall_ns(packager.clock.frames) / 1e9, UTC)
+        for result in line.stopped:
+            SpokenLine.objects.create(
+                room=self.room,
+                source=Source.ANSWER if line.comment_id else Source.RUNDOWN,
+                item_id=line.item_id,
+                product_id=line.product_id,
+                text=result["line"],
+                blocked=True,
+                findings=result["findings"],
+                comment_id=line.comment_id,
+            )
         SpokenLine.objects.create(
             room=self.room,
             at=start,

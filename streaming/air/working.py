@@ -9,12 +9,11 @@ from pathlib import Path
 import torch
 from django.db import DatabaseError, close_old_connections
 
-from streaming.air.host import RundownHost
+from streaming.air.host import host_of
 from streaming.air.performer import perform_room
 from streaming.errors import OwnershipLost
 from streaming.leases import Lease, take_lease
 from streaming.models import Room
-from streaming.rundown import Rundown
 
 logger = logging.getLogger(__name__)
 _LOOK_S = 0.5
@@ -45,10 +44,11 @@ def _take_a_room() -> tuple[Room, Lease] | None:
 
 
 def _perform(room: Room, lease: Lease, socket_path: Path, stopping: threading.Event) -> None:
-    host = RundownHost(Rundown.from_json(room.plan["rundown"]))
+    host = host_of(room)
     try:
         perform_room(room, lease, host, socket_path, stopping, lambda text: logger.info("room %s: %s", room.pk, text))
     except OwnershipLost:
         logger.warning("room %s is performed by another process now", room.pk)
     finally:
+        host.close()
         lease.give_up()

@@ -30,6 +30,7 @@ PUBLIC = {
     "rooms:watch": "a broadcast is for everybody",
     "rooms:watch-state": "a broadcast is for everybody",
     "rooms:media": "a broadcast is for everybody",
+    "rooms:comment": "a broadcast is for everybody",
     "inspection:verify": "anybody may ask",
     "inspection:result": "the unguessable id is the key; whoever asked has it",
     "ledger:home": "the log is public",

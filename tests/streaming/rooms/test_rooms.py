@@ -39,7 +39,7 @@ def room(world: World) -> Room:
         footage_sha256="a" * 64, state=AvatarState.READY, digest="d" * 64,
     )  # fmt: skip
     made = plan_room(
-        created_by=world.producer, avatar=avatar, title="Cream", rundown=RUNDOWN, products=[], speech_policy={},
+        created_by=world.producer, avatar=avatar, title="Cream", rundown=RUNDOWN, products=(),
         campaign=campaign(world), picture="landscape",
     )  # fmt: skip
     world.run_jobs()
@@ -65,7 +65,7 @@ def test_consent_for_recorded_video_is_none_for_live(world: World) -> None:
         footage_sha256="a" * 64, state=AvatarState.READY, digest="d" * 64,
     )  # fmt: skip
     room = plan_room(
-        created_by=world.producer, avatar=avatar, title="Cream", rundown=RUNDOWN, products=[], speech_policy={},
+        created_by=world.producer, avatar=avatar, title="Cream", rundown=RUNDOWN, products=(),
         campaign=campaign(world), picture="landscape",
     )  # fmt: skip
     world.run_jobs()
