@@ -96,10 +96,11 @@ class Answerer:
         judged: list[GuardResult],
         incidents: list[tuple[str, str]],
     ) -> list[Sentence]:
-        if self._model is None or read_intent(question).intent not in MODEL_INTENTS:
+        policy = self._guard.policy
+        intent = read_intent(question).intent
+        if self._model is None or not policy.answer_comments or intent not in MODEL_INTENTS:
             return []
         language = self._composer.language_of(question)
-        policy = self._guard.policy
         messages = answer_messages(quote_copy(question), facts, policy=policy, language=language, now=context.now)
         ticket = self._model.desk.ask(self._model.client, messages)
         collected = collect(ticket, facts, self._guard, context, language=language, most=_MOST_SENTENCES)

@@ -26,6 +26,7 @@ _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CHARS_PER_TOKEN = 2
 # After the last word a server may still tell the tokens used; nobody waits long for that.
 _AFTER_LAST_S = 0.3
+_GRACE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,19 +225,26 @@ def _failure(code: str, text: str, *, retry: bool) -> ModelFailure:
 class Ticket:
     """One request under way. `lines()` may be read while it runs; `cancel()` from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
         self._lines: queue.SimpleQueue[str | ModelFailure | None] = queue.SimpleQueue()
         self._rest = ""
         self._cancel: Callable[[], object] = lambda: None
         self.failure: ModelFailure | None = None
 
     def lines(self) -> Iterator[str]:
-        """Complete lines of the reply as they come; ends when the reply does. Never raises: see `failure`."""
-        while (item := self._lines.get()) is not None:
-            if isinstance(item, ModelFailure):
-                self.failure = item
-            else:
-                yield item
+        """Complete lines of the reply as they come; ends when the reply does. Never raises: see `failure`.
+
+        Should the desk itself be gone, it ends `patience_s` seconds after the last line.
+        """
+        try:
+            while (item := self._lines.get(timeout=self._patience_s)) is not None:
+                if isinstance(item, ModelFailure):
+                    self.failure = item
+                else:
+                    yield item
+        except queue.Empty:
+            self.failure = ModelFailure("model_total_timeout", "The language model did not finish in time.")
 
     def cancel(self) -> None:
         """Give the request up; `lines()` ends with the failure model_cancelled."""
@@ -272,8 +280,12 @@ class ModelDesk:
         self._http = httpx.AsyncClient(trust_env=False, follow_redirects=False)
 
     def ask(self, client: ChatClient, messages: Messages) -> Ticket:
-        """Begin a request; returns at once."""
-        ticket = Ticket()
+        """Begin a request; returns at once. On a closed desk the ticket fails at once."""
+        # The client ends every request within `total_s`; the rest is for a busy machine.
+        ticket = Ticket(client.settings.total_s + _GRACE_S)
+        if self._loop.is_closed():
+            ticket.close(ModelFailure("model_unreachable", "The desk for language models is closed."))
+            return ticket
         future = asyncio.run_coroutine_threadsafe(self._carry(client, messages, ticket), self._loop)
         ticket.bind(future.cancel)
         return ticket

@@ -60,6 +60,7 @@ class Answer:
 
 _NOTES: dict[str, dict[str, str]] = {
     "not_in_facts": {"en": "The product facts do not answer this question.", "zh": "产品事实没有回答这个问题。"},
+    "answers_off": {"en": "The permit does not let the host answer comments.", "zh": "许可不允许主播回答评论。"},
     "complaint": {"en": "A viewer complains and expects an answer.", "zh": "有观众投诉，需要答复。"},
     "medical": {
         "en": "A viewer asks about health; check whether help is needed.",
@@ -67,6 +68,8 @@ _NOTES: dict[str, dict[str, str]] = {
     },
     "distress": {"en": "A viewer may be in danger. Read this at once.", "zh": "观众可能处于危险中，请立即查看。"},
 }
+# Answered even where legal lets the host answer nothing.
+DUTIES = frozenset({Intent.IDENTITY, Intent.DISTRESS})
 _BY_TOPIC = {
     Intent.SHIPPING: (Topic.SHIPPING,),
     Intent.RETURN: (Topic.RETURN,),
@@ -129,6 +132,8 @@ class Composer:
         """Answer one comment about the product on air; `now` aware. Total: there is always an answer."""
         reading = read_intent(question)
         asked = _Asked(question, reading, facts, self.language_of(question), now)
+        if not self._policy.answer_comments and reading.intent not in DUTIES:
+            return self._say(asked, note="answers_off")
         return self._answers.get(reading.intent, self._open_question)(asked)
 
     # --- by intent ---

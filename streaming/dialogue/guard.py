@@ -65,7 +65,8 @@ class Guard:
 
     def check(self, line: str, context: GuardContext) -> GuardResult:
         """Judge one line. Total: any text gives an answer, none raises."""
-        folded = fold(line)
+        # A line too long to be spoken is judged by its length alone.
+        folded = fold(line if len(line) <= self.policy.max_line_chars else "")
         basis = self._bases.get(context.products, context.now)
         found = sorted({*self._findings(folded, basis, context)}, key=lambda item: (item[1], item[2], item[0]))
         findings = tuple(_finding(line, *item) for item in found)

@@ -18,8 +18,8 @@ class LiveSpeechPolicy:
     """Bounds of free speech, as legal approved them and the permit binds them.
 
     `languages` out of `LANGUAGES`; `brands`, `categories` as in product facts; `operator` is named when the
-    host says who runs it; `answer_comments` and `quote_comments` switch those off altogether;
-    `max_line_chars` bounds one line (20 to 400).
+    host says who runs it; without `answer_comments` the host answers only what it must (what it is, distress)
+    and hands everything else to a person; `max_line_chars` bounds one line (20 to 400).
     """
 
     languages: tuple[str, ...]
@@ -27,7 +27,6 @@ class LiveSpeechPolicy:
     categories: tuple[str, ...]
     operator: Mapping[str, str]
     answer_comments: bool = True
-    quote_comments: bool = True
     max_line_chars: int = 220
 
     def __post_init__(self) -> None:

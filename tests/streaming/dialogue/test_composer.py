@@ -215,3 +215,14 @@ def test_facts_without_basis_are_refused(facts: ProductFacts, change, code: str)
 def test_facts_that_cannot_be_read_are_refused(text: str) -> None:
     with pytest.raises(FactsRefused, match="facts_malformed"):
         ProductFacts.from_json(text)
+
+
+def test_where_the_permit_lets_it_answer_nothing_the_host_still_says_what_it_is(
+    policy: LiveSpeechPolicy, facts: ProductFacts, now: datetime
+) -> None:
+    composer = Composer(replace(policy, answer_comments=False))
+    silent = composer.answer("多少钱", facts, now)
+    assert silent.sentences == ()
+    assert silent.hand_over is not None
+    assert silent.hand_over.code == "answers_off"
+    assert composer.answer("你是真人吗", facts, now).sentences

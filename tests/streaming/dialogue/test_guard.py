@@ -219,3 +219,7 @@ def test_the_command_prints_the_table_and_tells_a_blocked_line(capsys: pytest.Ca
     assert main(["check", "国家级面霜", *common]) == 5
     assert main(["check", "早晚各一次。", *common]) == 0
     assert main(["check", "x", "--facts", "/nowhere", "--policy", "/nowhere"]) == 2
+
+
+def test_a_giant_line_is_refused_without_being_read(guard: Guard, context: GuardContext) -> None:
+    assert guard.check("最" * 2_000_000, context).codes == ("unspeakable",)

@@ -435,3 +435,12 @@ def test_a_request_can_be_given_up(desk: ModelDesk) -> None:
 def test_settings_that_cannot_work_are_refused(more: dict[str, object]) -> None:
     with pytest.raises(PolicyRefused):
         ModelSettings(**{"url": "http://127.0.0.1/v1", "model": "m", **more})  # type: ignore[arg-type]
+
+
+def test_a_desk_that_is_gone_stops_no_room(guard: Guard, facts: ProductFacts, now: datetime) -> None:
+    gone = ModelDesk()
+    gone.close()
+    chat = ChatClient(ModelSettings("http://127.0.0.1:9/v1", "m", total_s=0.1))
+    reply = answer(gone, chat, guard, facts, now)
+    assert reply.answer.source == "composer"
+    assert reply.incidents[-1][0] in ("model_total_timeout", "model_unreachable")
