@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -37,7 +37,7 @@ from compliance.provenance.report import ProvenanceReport
 from compliance.provenance.selectors import read_aigc, read_provenance
 from compliance.release.fingerprint import FrameHash, matched_share
 from compliance.release.models import Release
-from compliance.release.selectors import mark_is_registered, release_by_mark, release_by_sha256
+from compliance.release.selectors import broadcast_slice, mark_is_registered, release_by_mark, release_by_sha256
 from compliance.sandbox import Limits, run_sandboxed
 
 Json = dict[str, Any]
@@ -138,6 +138,7 @@ def inspect_file(path: Path, progress: Progress = lambda fraction, step: None) -
         "verdict": verdict.to_json(),
         "verdict_zh": chinese,
         "trace": _trace(release) if release else None,
+        "broadcasts": _broadcasts(findings.broadcast_marks),
         "file": {"sha256": seen.sha256, "picture": seen.examined["picture"]},
         "watermark": seen.examined["marks"],
         "c2pa": seen.credentials.to_json(),
@@ -198,6 +199,7 @@ def _findings(seen: _Seen, release: Release | None) -> Findings:
         same_picture=_same_picture(seen, release),
         ledger_proven=release is not None and _ledger(release) is not None,
         live=LiveFindings.of(seen.live),
+        broadcast_marks=tuple(mark for mark in marks if broadcast_slice(mark)),
     )
 
 
@@ -218,6 +220,26 @@ def _ledger(release: Release) -> Json | None:
     except NotInLog:
         return None
     return {"index": entry.index, "proof": proven.to_text()}
+
+
+def _broadcasts(marks: Sequence[str]) -> list[Json]:
+    """Where marks of live broadcasts lead: the broadcast, its consent, and when each slice was on air."""
+    found = [slice_ for mark in marks if (slice_ := broadcast_slice(mark)) is not None]
+    return [
+        {
+            "broadcast": str(permit.take_id),
+            "grant": str(permit.grant_id),
+            "grant_state": str(standing(permit.grant, now=timezone.now()).state),
+            "organisation": permit.take.organisation.name,
+            "avatar": str(permit.take.avatar_id),
+            "markets": permit.take.markets,
+            "mark": permit.mark_id,
+            "slice": permit.mark.slice,
+            "on_air_from": permit.issued_at.isoformat(),
+            "on_air_until": permit.expires_at.isoformat(),
+        }
+        for permit in found
+    ]
 
 
 def _trace(release: Release) -> Json:

@@ -27,6 +27,7 @@ class VerdictCode(StrEnum):
     RELEASED_HERE = "released_here"
     LIVE_RECORDING = "live_recording"
     COPY_OF_RELEASE = "copy_of_release"
+    COPY_OF_BROADCAST = "copy_of_broadcast"
     MARK_NOT_RELEASED = "mark_not_released"
     TRANSPLANTED = "transplanted"
     TAMPERED = "tampered"
@@ -51,6 +52,7 @@ class Findings:
     same_picture: float | None
     ledger_proven: bool
     live: LiveFindings | None = None
+    broadcast_marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ VERDICT_TEXTS: dict[VerdictCode, Promise] = {
     VerdictCode.RELEASED_HERE: _("This is a file released by this service, unchanged."),
     VerdictCode.LIVE_RECORDING: _("This is a recording of a signed live stream: its segments hold, each by itself."),
     VerdictCode.COPY_OF_RELEASE: _("This is a copy or a part of a video released by this service."),
+    VerdictCode.COPY_OF_BROADCAST: _("This carries the mark of a live broadcast of this service."),
     VerdictCode.MARK_NOT_RELEASED: _("This carries a mark of this service, but no such video was ever released."),
     VerdictCode.TRANSPLANTED: _("The mark in this picture belongs to another video: it was transplanted."),
     VerdictCode.TAMPERED: _("This file claims content credentials that do not hold."),
@@ -99,6 +102,8 @@ def _code(found: Findings) -> VerdictCode:
         return _marked(found)
     if found.live:
         return VerdictCode.TAMPERED
+    if found.broadcast_marks:
+        return VerdictCode.COPY_OF_BROADCAST
     if found.registered_marks:
         return VerdictCode.MARK_NOT_RELEASED
     if found.credentials == "invalid":
@@ -137,6 +142,9 @@ def _watermark_reason(found: Findings) -> Reason:
     if found.released_marks:
         text = str(_("The invisible watermark was read: %(marks)s.")) % {"marks": ", ".join(found.released_marks)}
         return Reason("watermark_of_release", Strength.PROOF, text)
+    if found.broadcast_marks:
+        text = str(_("The invisible watermark was read: %(marks)s.")) % {"marks": ", ".join(found.broadcast_marks)}
+        return Reason("watermark_of_broadcast", Strength.PROOF, text)
     if found.registered_marks:
         text = str(_("The watermark was given out by this service, but nothing was released with it."))
         return Reason("watermark_never_released", Strength.AGAINST, text)

@@ -70,7 +70,7 @@ class Measurer:
             raise BadInput("segment_unreadable", f"The segment cannot be decoded: {error}.") from error
 
     def _segment(self, lane: Lane, question: Json, payload: bytes) -> Json:
-        with av.open(io.BytesIO(lane.init + payload), format="mp4") as container:
+        with av.open(io.BytesIO(lane.init + payload), "r", format="mp4") as container:
             frames = list(_pictures(container))
         if not frames:
             raise BadInput("segment_without_picture", "The segment holds no picture.")
@@ -129,7 +129,7 @@ def _chance(frames: list[av.VideoFrame], key: Key, mark: str) -> float | None:
 
 def _sound(media: bytes) -> Json | None:
     """Length and level of the segment's sound; None when it has none."""
-    with av.open(io.BytesIO(media), format="mp4") as container:
+    with av.open(io.BytesIO(media), "r", format="mp4") as container:
         if not container.streams.audio:
             return None
         track = container.streams.audio[0]

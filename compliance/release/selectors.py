@@ -34,6 +34,12 @@ def release_by_mark(value: str) -> Release | None:
     return Release.objects.select_related("take", "grant", "mark").filter(mark_id=value).first()
 
 
+def broadcast_slice(value: str) -> Permit | None:
+    """The permit under which a slice of a live broadcast carried the mark, the first if it was renewed."""
+    of_live = Permit.objects.filter(mark_id=value, take__campaign__mode="live")
+    return of_live.select_related("take__organisation", "grant", "mark").order_by("issued_at").first()
+
+
 def mark_is_registered(value: str) -> bool:
     """Whether the mark was ever given out, released or not."""
     return Mark.objects.filter(pk=value).exists()

@@ -43,6 +43,7 @@ def verdict(**found: Any) -> VerdictCode:
         ({**RELEASED, "same_picture": 0.1}, VerdictCode.COPY_OF_RELEASE),
         ({**RELEASED, "same_picture": 0.0}, VerdictCode.TRANSPLANTED),
         ({"marks": MARK, "registered_marks": MARK}, VerdictCode.MARK_NOT_RELEASED),
+        ({"marks": MARK, "registered_marks": MARK, "broadcast_marks": MARK}, VerdictCode.COPY_OF_BROADCAST),
         ({"marks": MARK}, VerdictCode.NOTHING_FOUND),
         ({"credentials": "invalid"}, VerdictCode.TAMPERED),
         ({"credentials": "trusted", "credentials_ours": True}, VerdictCode.COPY_OF_RELEASE),
