@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -31,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from watermark.carriers import SLOT_S
 from watermark.embedding import Embedder, tile_plane
-from watermark.frames import luma_view
+from watermark.frames import luma_view, plane_view
 from watermark.lattice import SHIFT_GRID, TILE_AT_REFERENCE, carrier_count
 from watermark.pattern import MarkPattern
 from watermark.residual import reference_luma
@@ -122,9 +123,9 @@ def read_film(path: Path, most: int | None = None) -> list[Luma]:
 
 def shoot(rng: Rng, pictures: Sequence[Luma], films: Sequence[Sequence[Luma]]) -> list[Luma]:
     """Sixteen frames before marking: a camera over a still picture, or a stretch of a film."""
-    width, height = _SIZES[rng.integers(len(_SIZES))]
+    width, height = _SIZES[int(rng.integers(len(_SIZES)))]
     if films and rng.random() < 0.1:
-        film = films[rng.integers(len(films))]
+        film = films[int(rng.integers(len(films)))]
         start = int(rng.integers(len(film) - _FRAMES))
         frames = [_covering(frame, width, height) for frame in film[start : start + _FRAMES]]
     else:
@@ -157,7 +158,8 @@ def _camera(rng: Rng, pictures: Sequence[Luma], width: int, height: int) -> list
     for i in range(_FRAMES):
         zoom, (x, y) = 1 + growth * i, start + speed * i
         matrix = np.array([[zoom, 0, -x], [0, zoom, -y]], dtype=np.float32)
-        frame = cv2.warpAffine(still, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+        seen = cv2.warpAffine(still, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+        frame = np.asarray(seen, dtype=np.uint8)
         if subject is not None:
             _paste(frame, subject, soft, place + sway * np.sin(0.2 * i) * i / 4)
         frames.append(frame)
@@ -166,22 +168,21 @@ def _camera(rng: Rng, pictures: Sequence[Luma], width: int, height: int) -> list
 
 def _world(rng: Rng, pictures: Sequence[Luma], width: int, height: int) -> Luma:
     """A picture, perhaps turned or mirrored, of which a frame shows between two fifths and all."""
-    picture = pictures[rng.integers(len(pictures))]
+    picture = pictures[int(rng.integers(len(pictures)))]
     if rng.random() < 0.5:
         picture = picture[:, ::-1]
     ratio = min(1.5, max(width / picture.shape[1], height / picture.shape[0]) / rng.uniform(0.4, 1.0))
     way = cv2.INTER_AREA if ratio < 1 else cv2.INTER_CUBIC
     world = cv2.resize(np.ascontiguousarray(picture), None, fx=ratio, fy=ratio, interpolation=way)
     lacking = np.maximum(0, np.array([height, width]) + 8 - world.shape)
-    return np.pad(
-        world, [(0, int(lacking[0])), (0, int(lacking[1]))], mode="reflect" if min(world.shape) > 1 else "edge"
-    )
+    padded = np.pad(world, [(0, int(lacking[0])), (0, int(lacking[1]))], mode="reflect")
+    return np.asarray(padded, dtype=np.uint8)
 
 
 def _ellipse(axes: npt.NDArray[np.float64]) -> Plane:
     """float32[h, w]: a soft-edged oval, 1 inside."""
     y, x = np.mgrid[-axes[1] : axes[1], -axes[0] : axes[0]]
-    return np.clip((1 - np.hypot(x / axes[0], y / axes[1])) * 12, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((1 - np.hypot(x / axes[0], y / axes[1])) * 12, 0, 1), dtype=np.float32)
 
 
 def _paste(frame: Luma, subject: Luma, soft: Plane, centre: npt.NDArray[np.float64]) -> None:
@@ -207,8 +208,8 @@ def _lit(rng: Rng, frames: Sequence[Luma]) -> list[Luma]:
     return lit
 
 
-def _eight_bit(luma: npt.NDArray[np.float32]) -> Luma:
-    return np.clip(luma + 0.5, 0, 255).astype(np.uint8)
+def _eight_bit(luma: npt.NDArray[np.floating[Any]]) -> Luma:
+    return np.asarray(np.clip(luma + 0.5, 0, 255), dtype=np.uint8)
 
 
 # The mark
@@ -234,9 +235,9 @@ def cut_out(rng: Rng, frames: Sequence[Luma], plane: Plane) -> tuple[list[Luma],
     """A part of the picture, perhaps turned a little; sizes stay even."""
     height, width = plane.shape
     if rng.random() < 0.15:
-        turn = cv2.getRotationMatrix2D((width / 2, height / 2), rng.normal(0, 4), 1.0)
-        frames = [cv2.warpAffine(f, turn, (width, height), flags=cv2.INTER_CUBIC) for f in frames]
-        plane = cv2.warpAffine(plane, turn, (width, height), flags=cv2.INTER_CUBIC)
+        turn, size = cv2.getRotationMatrix2D((width / 2, height / 2), rng.normal(0, 4), 1.0), (width, height)
+        frames = [np.asarray(cv2.warpAffine(f, turn, size, flags=cv2.INTER_CUBIC), np.uint8) for f in frames]
+        plane = np.asarray(cv2.warpAffine(plane, turn, size, flags=cv2.INTER_CUBIC), np.float32)
     if rng.random() < 0.5:
         return list(frames), plane
     rows, columns = (int(side * rng.uniform(0.45, 0.95)) // 2 * 2 for side in (height, width))
@@ -264,7 +265,7 @@ def edit(rng: Rng, frames: Sequence[Luma]) -> list[Luma]:
     """One thing of the kind an editor, a filter or a screen does; half of the time nothing."""
     amount = rng.random()
     edits: list[Callable[[Luma], Luma]] = [
-        lambda f: cv2.GaussianBlur(f, (0, 0), 0.5 + amount),
+        lambda f: np.asarray(cv2.GaussianBlur(f, (0, 0), 0.5 + amount), dtype=np.uint8),
         lambda f: _eight_bit(f + (0.5 + amount) * (f.astype(np.float32) - cv2.GaussianBlur(f, (0, 0), 1.5))),
         lambda f: _eight_bit(f + np.float32(2 + 8 * amount) * rng.standard_normal(f.shape, dtype=np.float32)),
         lambda f: _eight_bit(f.astype(np.float32) * np.float32(0.5 + amount)),
@@ -325,22 +326,23 @@ def coded(frames: Sequence[Luma], codec: str, options: dict[str, str]) -> Iterat
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska") as out:
         stream = out.add_stream(codec, rate=25, options=options)
+        assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = frames[0].shape
         stream.pix_fmt = "yuv420p"
         for index, luma in enumerate(frames):
             out.mux(stream.encode(frame_of(luma, index)))
         out.mux(stream.encode(None))
     buffer.seek(0)
-    with av.open(buffer) as container:
+    with av.open(buffer, "r") as container:
         yield from container.decode(video=0)
 
 
 def frame_of(luma: Luma, index: int) -> av.VideoFrame:
     """A colourless frame at `index` / 25 s."""
     frame = av.VideoFrame(luma.shape[1], luma.shape[0], "yuv420p")
-    for plane, values in zip(frame.planes, (luma, 128, 128), strict=True):
-        lines = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
-        lines[: plane.height, : plane.width] = values
+    luma_view(frame)[:] = luma
+    for chroma in frame.planes[1:]:
+        plane_view(chroma)[:] = 128
     frame.pts, frame.time_base = index, Fraction(1, 25)
     return frame
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -43,6 +44,7 @@ _SHORT_SIDE = 720
 _CROP = 0.6
 
 Suppression = Callable[[Tensor], Tensor]
+Attack = Callable[[Sequence[Luma]], list[av.VideoFrame]]
 
 
 @dataclass(frozen=True)
@@ -83,25 +85,30 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def attacks(height: int) -> dict[str, Callable[[Sequence[Luma]], list[av.VideoFrame]]]:
+def attacks(height: int) -> dict[str, Attack]:
     """What is done to frames of that height, by name."""
-
-    def x264(frames: Sequence[Luma], **options: str) -> list[av.VideoFrame]:
-        return list(coded(frames, "libx264", {"preset": "veryfast", "threads": "1", **options}))
-
-    def at(frames: Sequence[Luma], short_side: int, bitrate: str) -> list[av.VideoFrame]:
-        small = [resized(frame, short_side / min(frame.shape)) for frame in frames]
-        return x264(small, b=bitrate, maxrate=bitrate, bufsize=bitrate)
-
-    table = {f"x264 CRF {crf}": lambda f, crf=str(crf): x264(f, crf=crf) for crf in (28, 32, 35, 40)}
+    table: dict[str, Attack] = {f"x264 CRF {crf}": partial(_x264, crf=str(crf)) for crf in (28, 32, 35, 40)}
     if height >= 540:
-        table["540p at 0.8 Mb/s"] = lambda f: at(f, 540, "800k")
+        table["540p at 0.8 Mb/s"] = lambda f: _at(f, 540, "800k")
     return table | {
-        "360p at 0.4 Mb/s": lambda f: at(f, 360, "400k"),
-        "crop 60 %, CRF 30": lambda f: x264([_cropped(luma) for luma in f], crf="30"),
-        "blur 1.5, CRF 23": lambda f: x264([cv2.GaussianBlur(luma, (0, 0), 1.5) for luma in f], crf="23"),
+        "360p at 0.4 Mb/s": lambda f: _at(f, 360, "400k"),
+        "crop 60 %, CRF 30": lambda f: _x264([_cropped(luma) for luma in f], crf="30"),
+        "blur 1.5, CRF 23": lambda f: _x264([_blurred(luma) for luma in f], crf="23"),
         "JPEG q20": lambda f: [frame_of(jpeg(luma, 20), i) for i, luma in enumerate(f)],
     }
+
+
+def _x264(frames: Sequence[Luma], **options: str) -> list[av.VideoFrame]:
+    return list(coded(frames, "libx264", {"preset": "veryfast", "threads": "1", **options}))
+
+
+def _at(frames: Sequence[Luma], short_side: int, bitrate: str) -> list[av.VideoFrame]:
+    small = [resized(frame, short_side / min(frame.shape)) for frame in frames]
+    return _x264(small, b=bitrate, maxrate=bitrate, bufsize=bitrate)
+
+
+def _blurred(luma: Luma) -> Luma:
+    return np.asarray(cv2.GaussianBlur(luma, (0, 0), 1.5), dtype=np.uint8)
 
 
 def _cropped(luma: Luma) -> Luma:

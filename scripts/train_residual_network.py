@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     device = torch.device(options.device)
     held_out, pairs = read_pairs(files[-1:]), read_pairs(files[:-1])
     layers = MarkEstimator() if options.start is None else read_weights(options.start)
-    layers = layers.to(device, memory_format=torch.channels_last)
+    layers = layers.to(device)
     print(f"{len(pairs.luma)} pairs, {len(held_out.luma)} held out, classical {classical(held_out):.4f}", flush=True)
     train(layers, pairs, held_out, options, device)
     return 0
@@ -171,7 +171,7 @@ def _follow(averaged: MarkEstimator, layers: MarkEstimator, inertia: float) -> N
 def agreement(layers: MarkEstimator, pairs: Pairs, device: torch.device) -> float:
     """Mean cosine between estimate and levelled tile over all pairs."""
     found = []
-    for luma, mark in zip(pairs.luma.split(25), pairs.mark.split(25), strict=True):
+    for luma, mark in zip(torch.split(pairs.luma, 25), torch.split(pairs.mark, 25), strict=True):
         estimate = _estimate(layers, luma.to(device).float()[:, None])
         found.append(_cosine(_inner(estimate), _inner(levelled(mark.to(device).float()[:, None]))))
     return float(torch.cat(found).mean())

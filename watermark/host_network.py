@@ -42,7 +42,7 @@ class HostNetwork:
 
     def __init__(self, layers: MarkEstimator, device: torch.device | str = "cpu") -> None:
         self._device = torch.device(device)
-        self.bfloat16 = self._device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        self.bfloat16 = self._device.type == "cuda" or _cpu_knows_bfloat16()
         dtype = torch.bfloat16 if self.bfloat16 else torch.float32
         self._layers = layers.eval().to(self._device, dtype)
 
@@ -61,6 +61,11 @@ class HostNetwork:
         entry = features(padded).to(self._layers.dtype, memory_format=torch.channels_last)
         estimate: Tensor = self._layers(entry).float()
         return estimate[:, 0, :rows, :columns]
+
+
+def _cpu_knows_bfloat16() -> bool:
+    present = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    return present and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def load_network(device: torch.device | str = "cpu", path: Path = WEIGHTS) -> HostNetwork | None:
