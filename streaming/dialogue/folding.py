@@ -25,6 +25,7 @@ _LOOK_ALIKES = {
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u00ad\u034f\u17b4\u17b5")
 _ADDED_VARIANTS = {"著": "着", "妳": "你", "牠": "它", "祢": "你", "臺": "台", "咁": "这", "嘅": "的", "喺": "在"}
 _CLAUSE_MARKS = frozenset("。．!?！？…\n")
+_SPACES = " \t\u3000"
 _LEET = str.maketrans("01345789@$", "oieastbgas")
 _SPACED_LETTERS = re.compile(r"(?<![a-z0-9])[a-z0-9](?:(?: ?[.\-_*·/|,] ?|[ \t])[a-z0-9]){2,}(?![a-z0-9])")
 _LEET_WORD = re.compile(r"[a-z0-9@$]*(?:[a-z][0-9@$]+[a-z]|[@$][a-z]|[a-z][0-9@$]+[a-z]*)[a-z0-9@$]*")
@@ -100,7 +101,7 @@ def fold(text: str) -> Folded:
 
 
 def _join_spaced_letters(view: View) -> View:
-    """ "b e s t" and "b.e.s.t" as "best"; spaces run together into one."""
+    """ "b e s t" and "b.e.s.t" as "best"; spaces run together into one, none stays between Hanzi."""
     kept: list[int] = []
     cursor = 0
     for match in _SPACED_LETTERS.finditer(view.text):
@@ -110,12 +111,21 @@ def _join_spaced_letters(view: View) -> View:
         kept += [index for index in range(match.start(), match.end()) if view.text[index].isalnum()]
         cursor = match.end()
     kept += range(cursor, len(view.text))
-    single = [
-        index
-        for place, index in enumerate(kept)
-        if not (view.text[index] in " \t\u3000" and place and view.text[kept[place - 1]] in " \t\u3000")
-    ]
+    single = [index for place, index in enumerate(kept) if not _is_idle_space(view.text, kept, place)]
     return View("".join(view.text[i] for i in single), tuple(view.origin[i] for i in single))
+
+
+def _is_idle_space(text: str, kept: list[int], place: int) -> bool:
+    """Whether a space follows another or stands between two Hanzi, where it divides nothing."""
+    if text[kept[place]] not in _SPACES or not place:
+        return False
+    before = text[kept[place - 1]]
+    rest = (text[index] for index in kept[place + 1 :] if text[index] not in _SPACES)
+    return before in _SPACES or (_is_hanzi(before) and _is_hanzi(next(rest, "")))
+
+
+def _is_hanzi(char: str) -> bool:
+    return "\u3400" <= char <= "\u9fff"
 
 
 def _tighten(view: View) -> tuple[View, tuple[int, ...]]:

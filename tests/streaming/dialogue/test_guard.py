@@ -66,6 +66,12 @@ def test_zero_width_characters_never_get_a_blocked_line_through(guard: Guard, co
 
 
 @QUICK
+@given(line=st.sampled_from([line for line in PLAIN if line.text.isalpha() and not any(map(str.isascii, line.text))]))
+def test_spaces_between_hanzi_never_get_a_blocked_line_through(guard: Guard, context: GuardContext, line) -> None:
+    assert not guard.check(" ".join(line.text), context).allowed
+
+
+@QUICK
 @given(line=st.sampled_from(PLAIN))
 def test_full_width_letters_never_get_a_blocked_line_through(guard: Guard, context: GuardContext, line) -> None:
     wide = "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in line.text)
