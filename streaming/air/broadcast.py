@@ -7,8 +7,10 @@ order. The slate goes the same way.
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ from django.utils import timezone
 
 from compliance.consent.services import record_usage
 from compliance.envelope import canonical_bytes
+from compliance.errors import AvowError
 from compliance.keys.custody import Custody
 from compliance.keys.purposes import KeyPurpose
 from compliance.provenance.live import LiveSession
@@ -39,6 +42,7 @@ from streaming.packager.store import MULTIVARIANT, Publisher, Retention, Segment
 from streaming.services import note
 from watermark import Key, MarkPattern, make_pattern
 
+logger = logging.getLogger(__name__)
 Json = dict[str, Any]
 SECOND_NS = 1_000_000_000
 WINDOW_S = 20
@@ -94,6 +98,8 @@ class Broadcast:
     _host_session: Session | None = None
     _listed: Session | None = None
     _counted: set[str] = field(default_factory=set)
+    _background: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
+    _successor: Future[Session] | None = None
 
     @classmethod
     def open(cls, room: Room, lease: Lease, custody: Custody, on_event: Callable[[str, Json], None]) -> Broadcast:
@@ -135,16 +141,28 @@ class Broadcast:
         assert self._host_session is not None
         permit, claims = permit_in_force(permit_id, timezone.now())
         bounds = Bounds.of(self.spec, claims.duties, claims.language, permit.mark)
-        if self._host_session.due:
-            rotated = self._session(self._host_session.inits)
-            self._host_session = replace(rotated, follows=self._host_session)
-        session = self._host_session
+        session = self._host_session = self._with_fresh_keys(self._host_session)
         measured = [self.checker.check(bounds, session.inits[one.rendition], one) for one in segments]
         permit_in_force(permit_id, timezone.now())  # a withdrawal may have come while it was measured
         entry = self._publish(session, segments)
         self._count_use(permit, measured)
         self._show(Showing.HOST, "", "", slice=permit.mark.slice)
         return entry
+
+    def _with_fresh_keys(self, session: Session) -> Session:
+        """The session, or its successor once that is signed: signing takes a second, which no segment can wait for."""
+        if not session.due:
+            return session
+        if self._successor is None:
+            self._successor = self._background.submit(self._session, session.inits)
+        if not self._successor.done():
+            return session
+        signed, self._successor = self._successor, None
+        try:
+            return replace(signed.result(), follows=session)
+        except AvowError:
+            logger.exception("room %s: the next keys cannot be signed yet; tried again", self.room.pk)
+            return session
 
     def _count_use(self, permit: Permit, measured: Sequence[Json]) -> None:
         """A slice counts whole against the granted hours once its first segment is seen."""
@@ -264,4 +282,5 @@ class Broadcast:
         self.close()
 
     def close(self) -> None:
+        self._background.shutdown(wait=False, cancel_futures=True)
         self.checker.close()
