@@ -106,9 +106,8 @@ class TalkingHost:
     def __post_init__(self) -> None:
         self._guard = Guard(self.policy)
         self._script = RundownHost(self.rundown)
-        if self.policy.answer_comments:
-            desk = CommentDesk(self)
-            threading.Thread(target=desk.run, name=f"comments-{self.room.pk}", daemon=True).start()
+        desk = CommentDesk(self)
+        threading.Thread(target=desk.run, name=f"comments-{self.room.pk}", daemon=True).start()
 
     @property
     def stopping(self) -> threading.Event:
