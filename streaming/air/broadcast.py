@@ -110,7 +110,7 @@ class Broadcast:
         state = known or PlaylistState(target_s=spec.segment_s, window_s=WINDOW_S)
         store = SegmentStore(room_folder(room.pk), retention=Retention(settings.AVOW_LIVE_KEEP_S), sync=False)
         publisher = Publisher(
-            store, state, confirm=lambda: None, persist=lambda text: lease.write(playlist=text), now_s=time.time
+            store, state, confirm=lease.write, persist=lambda text: lease.write(playlist=text), now_s=time.time
         )
         sequences = RoomSequences.load(lease)
         return cls(room, lease, custody, spec, sequences, publisher, Checker(custody), on_event)
@@ -249,11 +249,13 @@ class Broadcast:
     def _publish(self, session: Session, segments: Sequence[Segment]) -> Entry:
         if self._listed is not session:
             self._list(session)
-        numbered = [replace(one, sequence=self.publisher.state.next_sequence) for one in segments]
-        signed = {}
-        for one in numbered:
+        next_sequence = self.publisher.state.next_sequence
+        numbered, signed = [], {}
+        for one in segments:
             number = self.sequences.of(one.rendition).last() + 1
-            signed[one.rendition] = session.signers[one.rendition].sign_segment(one.data, number)
+            # the fragment's own number and the signed one are the same (C2PA 2.4, 19.4.2)
+            numbered.append(one.numbered(next_sequence, fragment=number))
+            signed[one.rendition] = session.signers[one.rendition].sign_segment(numbered[-1].data, number)
         return self.publisher.publish(numbered, signed)
 
     def _list(self, session: Session) -> None:
