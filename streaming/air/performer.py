@@ -34,6 +34,7 @@ from compliance.errors import AvowError
 from compliance.release.permits import PermitClaims, verify_permit
 from compliance.release.selectors import permit_key
 from streaming.air.host import Host, Line
+from streaming.air.sound_marking import SoundMarker
 from streaming.air.spec import drawn_label, duties_of, stream_spec
 from streaming.air.wire import Wire
 from streaming.clock import SECOND_NS, RoomClock
@@ -42,7 +43,7 @@ from streaming.leases import Lease
 from streaming.models import Room, Source, SpokenLine
 from streaming.packager.packager import Packager, Segment
 from streaming.packager.spec import StreamSpec
-from watermark import Embedder, MarkPattern
+from watermark import Embedder, MarkPatterns
 
 logger = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -58,7 +59,7 @@ class Slice:
     """What one slice of `seconds` is performed under."""
 
     permit_id: str
-    pattern: MarkPattern
+    patterns: MarkPatterns
     claims: PermitClaims
     seconds: int
 
@@ -66,8 +67,8 @@ class Slice:
     def read(cls, answer: Json) -> Slice:
         """Raises VerificationFailed, Refused: a permit that is not genuine or not in force performs nothing."""
         claims = verify_permit(answer["envelope"], now=timezone.now(), key_for=permit_key)
-        pattern = MarkPattern.from_bytes(base64.b64decode(answer["pattern"]))
-        return cls(str(answer["permit"]), pattern, claims, int(answer["slice_s"]))
+        patterns = MarkPatterns.from_bytes(base64.b64decode(answer["pattern"]))
+        return cls(str(answer["permit"]), patterns, claims, int(answer["slice_s"]))
 
 
 class GateLine:
@@ -141,13 +142,14 @@ class Stage:
     def _perform(self, double: Performer, packager: Packager, current: Slice) -> None:
         self._wait_until(packager.start_ns)
         self.clock.rebase(_AHEAD_FRAMES)
-        painter = Painter(self.spec, current)
+        painter, marker = Painter(self.spec, current), SoundMarker(self.spec, current.patterns.sound)
         ends_at = current.seconds * self.spec.fps
-        for picture, sound in self._takes(double, packager):
+        for picture, sound in self._takes(double, packager, marker):
             frame = packager.clock.frames
             if frame >= ends_at and frame % self.spec.segment_frames == 0:
                 self._before, current = (frame, current), self._take_next()
                 painter.change(current)
+                marker.change(current.patterns.sound)
                 ends_at = frame + current.seconds * self.spec.fps
             elif self._next is None and frame == ends_at - _RENEW_S * self.spec.fps:
                 threading.Thread(target=self._renew, daemon=True).start()
@@ -168,14 +170,22 @@ class Stage:
             time.sleep(min(0.1, left / SECOND_NS))
 
     # --- what is said ---
-    def _takes(self, double: Performer, packager: Packager) -> Iterator[tuple[VideoFrame, NDArray[np.float32]]]:
-        """Pictures with their sound, line after line."""
+    def _takes(
+        self, double: Performer, packager: Packager, marker: SoundMarker
+    ) -> Iterator[tuple[VideoFrame, NDArray[np.float32]]]:
+        """Pictures with their marked sound, line after line."""
+        for picture, sound in self._spoken(double, packager, marker):
+            yield from marker.take(picture, sound)
+
+    def _spoken(
+        self, double: Performer, packager: Packager, marker: SoundMarker
+    ) -> Iterator[tuple[VideoFrame, NDArray[np.float32]]]:
         while not self.stopping.is_set():
             line = self.host.next_line()
             speech = self._speech(line)
             samples = np.zeros((1, 0), np.float32) if speech is None else _at_rate(speech, self.spec.sample_rate)
             if speech is not None:
-                self._note(line, speech, packager)
+                self._note(line, speech, packager.wall_ns(packager.clock.frames + marker.waiting))
                 yield from self._shown(double, speech, samples)
             if line.pause_s > 0:
                 yield from self._shown(double, _silence(line.pause_s, self._language), None)
@@ -198,8 +208,8 @@ class Stage:
             logger.warning("a line cannot be spoken: %s", error)
             return None
 
-    def _note(self, line: Line, speech: Speech, packager: Packager) -> None:
-        start = datetime.fromtimestamp(packager.wall_ns(packager.clock.frames) / 1e9, UTC)
+    def _note(self, line: Line, speech: Speech, wall_ns: int) -> None:
+        start = datetime.fromtimestamp(wall_ns / 1e9, UTC)
         for result in line.stopped:
             SpokenLine.objects.create(
                 room=self.room,
@@ -282,7 +292,7 @@ class Painter:
 
     def change(self, current: Slice) -> None:
         """From the next picture on under another permit, with another mark."""
-        self._embedder = Embedder(current.pattern, *self._size)
+        self._embedder = Embedder(current.patterns.picture, *self._size)
 
     def paint(self, picture: VideoFrame, frame: int) -> None:
         at_s = float(Fraction(frame, self._fps))
