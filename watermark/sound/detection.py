@@ -26,7 +26,7 @@ _LONGEST_S = 36.0  # even at the highest tempo less than a cycle, so that no cel
 _SPANS_S = (10.0, 5.0)  # lengths in which a piece is read if the whole does not settle it
 _MIN_SYNC = 4.8  # stretches without a mark seldom reach this at their best start; saves hopeless decodings
 _STARTS = 2
-_EVENINGS = (0.5, 1.0)
+_VIEWS = ((0.5, 1.0), (1.4, 4.0))  # exponents of `evened` and doubts of `whitened`: as it is; under music or noise
 _SEARCH_S = 12.0
 _EXPLAINED = 0.7
 _EXPLAINED_ROWS, _EXPLAINED_SCORE = 50, 3.5
@@ -100,25 +100,25 @@ class _Detector:
     def read(self, piece: Spectrogram) -> list[SoundDetection]:
         """The marks of a piece, in order of time."""
         index, self._pieces = self._pieces, self._pieces + 1
-        evenings = [evened(piece, exponent) for exponent in _EVENINGS]
-        for sound in evenings:
+        views = [(evened(piece, exponent), doubt) for exponent, doubt in _VIEWS]
+        for sound, doubt in views:
             for speed in self._speeds:
-                if readings := self._read_as(sound, *speed):
+                if readings := self._read_as(sound, doubt, *speed):
                     return _detections(piece, readings)
         # Later pieces of long sound that shows nothing are searched ever less.
         if not self._search_speed or index < self._next_search:
             return []
         self._next_search = 2 * index + 1
-        for sound in evenings:
-            for found in search(_loudest(sound, _SEARCH_S), self._synchroniser):
-                if readings := self._read_as(sound, found.tempo, found.pitch):
+        for sound, doubt in views:
+            for found in search(_loudest(sound, _SEARCH_S), self._synchroniser, doubt):
+                if readings := self._read_as(sound, doubt, found.tempo, found.pitch):
                     self._speeds.insert(0, (found.tempo, found.pitch))
                     return _detections(piece, readings)
         return []
 
-    def _read_as(self, piece: Spectrogram, tempo: float, pitch: float) -> list[_Reading]:
+    def _read_as(self, piece: Spectrogram, doubt: float, tempo: float, pitch: float) -> list[_Reading]:
         """Reads the whole and then shorter spans of what is not yet explained: the mark may change within it."""
-        white = whitened(piece, tempo, pitch)
+        white = whitened(piece, tempo, pitch, doubt)
         explained = np.zeros(len(white), dtype=bool)
         readings: list[_Reading] = []
         for begin, end in _spans(len(white), piece.frames_per_s):

@@ -25,32 +25,39 @@ _REFINE_TEMPO = (-0.0025, -0.00125, 0.0, 0.00125, 0.0025)
 _REFINE_PITCH = (-0.01, 0.0, 0.01)
 
 
-def search(sound: Spectrogram, synchroniser: Synchroniser) -> list[Alignment]:
-    """Refined alignments that stand out, best first: around the ordinary speed, else farther away."""
-    near = _standing_out(sound, synchroniser, list(itertools.product(NEAR_TEMPOS, NEAR_PITCHES)))
+def search(sound: Spectrogram, synchroniser: Synchroniser, doubt: float) -> list[Alignment]:
+    """Refined alignments that stand out, best first: around the ordinary speed, else farther away.
+
+    doubt: see `whitened`.
+    """
+    near = _standing_out(sound, synchroniser, doubt, list(itertools.product(NEAR_TEMPOS, NEAR_PITCHES)))
     if near:
         return near
     far = [(t, 1.0) for t in FAR_TEMPOS] + [(t, t) for t in FAR_TEMPOS]
-    return _standing_out(sound, synchroniser, far)
+    return _standing_out(sound, synchroniser, doubt, far)
 
 
-def _standing_out(sound: Spectrogram, synchroniser: Synchroniser, speeds: list[tuple[float, float]]) -> list[Alignment]:
-    tried = _peaks(sound, synchroniser, speeds)
+def _standing_out(
+    sound: Spectrogram, synchroniser: Synchroniser, doubt: float, speeds: list[tuple[float, float]]
+) -> list[Alignment]:
+    tried = _peaks(sound, synchroniser, doubt, speeds)
     best = sorted((a for a in tried if a.score >= _MIN_SYNC), reverse=True)[:_CANDIDATES]
-    return sorted((_refined(sound, synchroniser, one) for one in best), reverse=True)
+    return sorted((_refined(sound, synchroniser, doubt, one) for one in best), reverse=True)
 
 
-def _refined(sound: Spectrogram, synchroniser: Synchroniser, found: Alignment) -> Alignment:
+def _refined(sound: Spectrogram, synchroniser: Synchroniser, doubt: float, found: Alignment) -> Alignment:
     around = [(found.tempo + t, found.pitch + p) for t in _REFINE_TEMPO for p in _REFINE_PITCH]
-    return max(_peaks(sound, synchroniser, around))
+    return max(_peaks(sound, synchroniser, doubt, around))
 
 
-def _peaks(sound: Spectrogram, synchroniser: Synchroniser, speeds: list[tuple[float, float]]) -> list[Alignment]:
+def _peaks(
+    sound: Spectrogram, synchroniser: Synchroniser, doubt: float, speeds: list[tuple[float, float]]
+) -> list[Alignment]:
     out: list[Alignment] = []
     for pitch in sorted({p for _, p in speeds}):
         tempos: Floats = np.array(sorted(t for t, p in speeds if p == pitch))
         # The bands move with the pitch; the length of a cell changes too little with the tempo to whiten again.
-        white = whitened(sound, float(np.median(tempos)), pitch)
+        white = whitened(sound, float(np.median(tempos)), pitch, doubt)
         for tempo in tempos:
             out += synchroniser.peaks(white, sound.frames_per_s, float(tempo), pitch, 1)
     return out

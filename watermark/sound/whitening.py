@@ -26,8 +26,8 @@ _LOCAL_CELLS, _LOCAL_BANDS = 8, 5
 def evened(sound: Spectrogram, exponent: float) -> Spectrogram:
     """The sound with each frequency divided by a power of its median over about two seconds around.
 
-    0.5 makes up for what the room and the voice do to the spectrum; 1 also takes away most of steady music, so that
-    speech above it counts.
+    0.5 makes up for what the room and the voice do to the spectrum; 1 and more take away steady music, so that speech
+    above it counts.
     """
     step = round(_STEADY_S / 4 * sound.frames_per_s)
     frames = len(sound.power)
@@ -41,10 +41,11 @@ def evened(sound: Spectrogram, exponent: float) -> Spectrogram:
     return replace(sound, power=np.asarray(sound.power * factor, dtype=np.float32))
 
 
-def whitened(sound: Spectrogram, tempo: float, pitch: float) -> Singles:
+def whitened(sound: Spectrogram, tempo: float, pitch: float, doubt: float = 1.0) -> Singles:
     """float32[T, BANDS], within -1 .. 1: at frame t, how a cell centred there differs from its neighbours.
 
-    tempo, pitch: the factors by which the sound was made faster and higher. Values depend on the sound alone, not
+    tempo, pitch: the factors by which the sound was made faster and higher; doubt: how many times the level
+    of its quiet moments a band must exceed to count for more than half. Values depend on the sound alone, not
     on any key.
     """
     power = sound.power @ band_weights(sound.frequencies, pitch)
@@ -57,7 +58,7 @@ def whitened(sound: Spectrogram, tempo: float, pitch: float) -> Singles:
     difference = _unexpected(cells - uniform_filter1d(cells, _TREND_CELLS * cell + 1, axis=0), cell)
     local = uniform_filter(np.square(difference), (_LOCAL_CELLS * cell + 1, _LOCAL_BANDS))
     loud = uniform_filter1d(power, cell, axis=0)
-    certainty = loud / (loud + quiet + _FLOOR)  # stationary noise below the sound carries no mark
+    certainty = loud / (loud + doubt * quiet + _FLOOR)  # stationary noise below the sound carries no mark
     return np.asarray(np.tanh(difference / np.sqrt(local + 1e-6)) * certainty, dtype=np.float32)
 
 
