@@ -187,13 +187,13 @@ class _Detector:
         search = GeometrySearch(stretch.plain, self._carriers)
         yield from self._in_parts(search, search.likely(), learned=False)
         clearer = stretch.windows(True)
+        learned = clearer is not None
         if clearer is not None:
             for level in (Level.REFERENCE, Level.FINE):
                 yield from (Pose(geometry, learned=True, level=level) for geometry in _UNTURNED)
-        yield from self._in_parts(search, search.unlikely(), learned=False)
-        if clearer is not None:
             search = GeometrySearch(clearer, self._carriers)
             yield from self._in_parts(search, search.likely(), learned=True)
+        yield from self._in_parts(search, search.unlikely(), learned=learned)
 
     @staticmethod
     def _in_parts(search: GeometrySearch, geometries: Iterable[Geometry], *, learned: bool) -> Iterator[Pose]:

@@ -55,12 +55,13 @@ class GeometrySearch:
     def unlikely(self) -> Iterator[Geometry]:
         """The same of pictures that were set into others, squeezed, or turned and hardly show the tile."""
         yield from self._repeating(Level.FINE, (1.0,), math.pi / 4)
+        yield from self._swept(Level.FINE, _sizes(Level.FINE), halves=False)
         yield from self._repeating(Level.REFERENCE, _ASPECTS, math.radians(3))
         for level in (Level.REFERENCE, Level.COARSE):
-            yield from self._swept(level, _rotations(level, 0, _LIKELY_DEG))
-        yield from self._swept(Level.REFERENCE, _squeezes())
-        yield from self._swept(Level.REFERENCE, _quarter_turns())
-        yield from self._swept(Level.REFERENCE, _rotations(Level.REFERENCE, _LIKELY_DEG, _LARGEST_DEG))
+            yield from self._swept(level, _rotations(level, 0, _LIKELY_DEG), halves=False)
+        yield from self._swept(Level.REFERENCE, _squeezes(), halves=False)
+        yield from self._swept(Level.REFERENCE, _quarter_turns(), halves=False)
+        yield from self._swept(Level.REFERENCE, _rotations(Level.REFERENCE, _LIKELY_DEG, _LARGEST_DEG), halves=False)
 
     def views(self, level: Level) -> list[View]:
         """The sum of all residuals at a level, and those of either half of the windows."""
@@ -88,8 +89,9 @@ class GeometrySearch:
                 return
             yield from self._settled(_placements(lattice, tile))
 
-    def _swept(self, level: Level, geometries: Sequence[Geometry]) -> Iterator[Geometry]:
-        scores = KeyedSweep(self.views(level), self._carriers).scores(geometries)
+    def _swept(self, level: Level, geometries: Sequence[Geometry], *, halves: bool = True) -> Iterator[Geometry]:
+        views = self.views(level)
+        scores = KeyedSweep(views if halves else views[:1], self._carriers).scores(geometries)
         for index in np.argsort(-scores, kind="stable")[:_CANDIDATES]:
             yield from self._settled([geometries[int(index)]])
 
