@@ -48,10 +48,12 @@ class Wire:
         """
         if (length := self._exactly(_LENGTH.size)) is None:
             return None
-        size = _LENGTH.unpack(length)[0]
-        head = self._exactly(size) if size <= MAX_HEADER else None
+        if (size := _LENGTH.unpack(length)[0]) > MAX_HEADER:
+            raise BadInput("wire_garbage", "A header is larger than anything a room sends.")
+        if (head := self._exactly(size)) is None:
+            return None
         try:
-            header = json.loads(head or b"")
+            header = json.loads(head)
             sizes = {str(name): int(part) for name, part in header.pop("parts").items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadInput("wire_garbage", "What came over the room's connection is no message.") from error
