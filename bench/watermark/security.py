@@ -26,11 +26,12 @@ from bench.watermark.quality import luma_of
 from tests.watermark.scenes import frame_of, reencoded
 from watermark import Embedder, Key, MarkMissing, MarkPattern, detect_frames, make_pattern, verify_mark
 from watermark.carriers import Carriers
+from watermark.geometry import Geometry
 from watermark.lattice import REFERENCE_SHORT_SIDE, SHIFT_GRID, TILE_AT_REFERENCE, frequencies
 from watermark.payload import Payload
 from watermark.polar import encode
 from watermark.residual import suppress_host
-from watermark.spectrum import Geometry, carrier_lines
+from watermark.spectrum import carrier_lines
 from watermark.synchronisation import whiten
 
 KEY = Key("bench", bytes(range(32)))
