@@ -210,10 +210,11 @@ def _row_of(room: Room, comment: Comment) -> RoomComment:
 # --- what reaches a room from outside ---
 def stop_rooms_of_grant(grant_id: UUID, cause: str) -> int:
     """Withdrawal step: every room of the grant ends. The picture was gone before: its permits are revoked."""
+    because = _("The person has withdrawn their consent.")
     count = 0
     for room in Room.objects.filter(take__grant_id=grant_id).exclude(state=RoomState.ENDED):
         with transaction.atomic():
-            _end(_locked(room), by=None, because=cause)
+            _end(_locked(room), by=None, because=because, cause=cause)
         count += 1
     return count
 
@@ -229,11 +230,11 @@ def _locked(room: Room) -> Room:
     return Room.objects.select_for_update(of=("self",)).select_related("take__grant", "organisation").get(pk=room.pk)
 
 
-def _end(room: Room, *, by: User | None, because: str) -> None:
+def _end(room: Room, *, by: User | None, because: str, cause: str = "") -> None:
     room.state, room.wanted_on_air, room.ended_at = RoomState.ENDED, False, timezone.now()
     room.ended_by, room.ended_because = by, because[:200]
     room.save()
-    note(room=room, code="ended", text=because)
+    note(room=room, code="ended", text=because, data={"cause": cause} if cause else {})
     _log(room, Event.STREAMING_ROOM_ENDED, by)
 
 

@@ -14,7 +14,7 @@ let stream = null
 
 const verify = {
   init: async (bytes) => {
-    stream = await LiveVerification.create(bytes, { ...options, after: stream, maxAgeSeconds: OLDEST_S })
+    stream = await LiveVerification.create(bytes, { ...options, after: stream, maxAgeSeconds: place.onAir ? OLDEST_S : null })
     const statements = stream.statements
     return { ...statements, slate: statements.digitalSourceType.endsWith('/digitalCreation') }
   },

@@ -19,6 +19,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from compliance.consent.services import record_usage
 from compliance.envelope import canonical_bytes
@@ -275,7 +276,8 @@ class Broadcast:
         if (air.showing, air.slate_code) != (showing, code) or any(getattr(air, k) != v for k, v in fields.items()):
             self.lease.write(showing=showing, slate_code=code, slate_text=text, **fields)
         if (air.showing, air.slate_code) != (showing, code):
-            note(room=self.room, code=f"showing_{showing}", text=text, data={"code": code})
+            said = text or _("The AI host is on screen.")
+            note(room=self.room, code=f"showing_{showing}", text=said, data={"code": code})
             self.on_event(f"showing_{showing}", {"code": code, "text": text, "at": datetime.now(UTC).isoformat()})
 
     def end(self) -> None:
