@@ -63,7 +63,7 @@ def test_video_is_marked_and_read(clip_file: Path, key_file: Path, tmp_path: Pat
 
 
 def test_an_unmarked_file_shows_nothing(clip_file: Path, key_file: Path, capsys) -> None:
-    status, answer = run(capsys, "detect", clip_file, "--key-file", key_file, "--tracks", "picture")
+    status, answer = run(capsys, "detect", clip_file, "--key-file", key_file, "--tracks", "picture", "--no-search")
     assert (status, answer["best"], answer["detections"]) == (0, None, [])
     assert [second["picture"] for second in answer["seconds"]] == [None] * 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import av
@@ -19,7 +20,7 @@ ORIENTATION = 0x0112
 
 def still(mode: str = "RGB", size: tuple[int, int] = (640, 360)) -> Image.Image:
     """A presenter before a wall, with some colour, and transparency where the mode has it."""
-    luma = Image.fromarray(scenes.luma_of(scenes.studio(*size, 0.04)[0]))
+    luma = Image.fromarray(_luma(size))
     if mode == "L":
         return luma
     picture = ImageOps.colorize(luma, "#102040", "#fff0e0")
@@ -29,8 +30,13 @@ def still(mode: str = "RGB", size: tuple[int, int] = (640, 360)) -> Image.Image:
     return picture.convert(mode)
 
 
+@functools.cache
+def _luma(size: tuple[int, int]) -> np.ndarray:
+    return scenes.luma_of(scenes.studio(*size, 0.04)[0])
+
+
 def found(path: Path, key: Key) -> list[str]:
-    return [d.mark for d in detect_file(path, key)]
+    return [d.mark for d in detect_file(path, key, search=False)]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp", ".avif"])
