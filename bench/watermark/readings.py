@@ -19,6 +19,10 @@ from bench.watermark.attacked import KEY
 from watermark import Detection, best_mark, detect_frames
 
 LENGTHS = ("ten_s", "one_s", "frame")
+_FILE_FORMATS = {
+    "__init__", "__main__", "containers", "errors", "images", "media", "output", "picture_marking", "png16",
+    "sound_media", "sources", "video_media",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,8 @@ def decoded(clip: Path) -> Iterator[av.VideoFrame]:
 
 @cache
 def reader_digest() -> str:
-    """Of all code of the watermark; a reading is only as old as that."""
+    """Of all code and weights of the watermark except its file formats; a reading is only as old as that."""
     home = Path(watermark.__file__).parent
-    kept_apart = {"media", "__main__", "__init__", "images", "errors"}
-    sources = [path for path in sorted(home.glob("*.py")) if path.stem not in kept_apart]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    sources = (path for path in sorted(home.glob("*.py")) if path.stem not in _FILE_FORMATS)
+    files = [*sources, *sorted(home.glob("weights/*"))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
