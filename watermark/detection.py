@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import torch
@@ -36,7 +36,8 @@ class Detection:
     """A mark found in a stretch of time.
 
     mark: 16 hexadecimal digits; from_s, to_s: seconds of the clip; track: "picture"; p_false: upper bound on
-    the probability that a clip without this key shows it by chance; geometry: what was done to the picture.
+    the probability that a clip without this key shows it by chance; geometry: what was done to the picture; crop: the
+    share of the frame's area that is left, if it was cut and not set into another picture.
     """
 
     mark: str
@@ -45,6 +46,7 @@ class Detection:
     track: str
     p_false: float
     geometry: Geometry
+    crop: float
 
 
 @dataclass(frozen=True)
@@ -253,13 +255,13 @@ def _joined(readings: Sequence[_Reading]) -> list[Detection]:
     """
     found: list[Detection] = []
     for reading in sorted(readings, key=lambda r: r.window.from_s):
-        window, mark = reading.window, f"{reading.mark:016x}"
+        window, mark, geometry = reading.window, f"{reading.mark:016x}", reading.geometry
         last = found[-1] if found else None
         if last is not None and last.mark == mark and window.from_s - last.to_s <= _JOIN_GAP_S:
-            p_false = min(last.p_false, reading.p_false)
-            found[-1] = Detection(mark, last.from_s, window.to_s, "picture", p_false, last.geometry)
+            found[-1] = replace(last, to_s=window.to_s, p_false=min(last.p_false, reading.p_false))
         else:
-            found.append(Detection(mark, window.from_s, window.to_s, "picture", reading.p_false, reading.geometry))
+            p_false = reading.p_false
+            found.append(Detection(mark, window.from_s, window.to_s, "picture", p_false, geometry, geometry.crop))
     return found
 
 
