@@ -48,7 +48,7 @@ test: $(STAMP) locale ## lint, types and tests on SQLite, then on PostgreSQL and
 	@bash scripts/test.sh $(ARGS)
 
 .PHONY: test-kills
-test-kills: $(STAMP) locale ## kill -9 every process at every step, on SQLite, then on PostgreSQL and Redis
+test-kills: $(STAMP) locale ## kill -9 every process at every step: SQLite; PostgreSQL and Redis; PostgreSQL, RabbitMQ and S3
 	@bash scripts/test_kills.sh
 
 .PHONY: lint
@@ -62,6 +62,15 @@ lint: $(STAMP) ## ruff, mypy, import rules, migrations
 .PHONY: bench
 bench: $(STAMP) ## speed and memory as ratios, with their limits
 	$(PY) -m bench
+
+.PHONY: bench-watermark
+bench-watermark: $(STAMP) ## what the watermark survives, costs and looks like; ARGS="--quick" for the short one
+	$(PY) -m bench.watermark $(ARGS)
+
+.PHONY: rehearse
+rehearse: export AVOW_DEMO = 1
+rehearse: setup ## put a demonstration room on air without a browser; SECONDS_ON_AIR= OUT=
+	@$(PY) manage.py room rehearse --seconds $(or $(SECONDS_ON_AIR),60) --out "$(or $(OUT),out/rehearsal)"
 
 .PHONY: lock
 lock: $(STAMP) ## resolve pyproject.toml again into requirements.lock
