@@ -65,6 +65,7 @@ bench: $(STAMP) ## speed and memory as ratios, with their limits
 
 .PHONY: bench-watermark
 bench-watermark: $(STAMP) ## what the watermark survives, costs and looks like; ARGS="--quick" for the short one
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bench.txt
 	$(PY) -m bench.watermark $(ARGS)
 
 .PHONY: rehearse
