@@ -202,6 +202,9 @@ class _Detector:
         for geometry in geometries:
             yield Pose(geometry, None, learned)
             yield Pose(geometry, search.region(geometry), learned)
+            if learned:
+                # One frame of each second, but in all its detail: heavy compression often leaves more there.
+                yield Pose(geometry, None, learned, Level.FINE)
 
     def _first_readable(self, stretch: _Stretch, poses: Iterable[Pose]) -> Pose | None:
         for pose in poses:

@@ -153,7 +153,7 @@ def test_distorted_clips_are_read(name: str, marked_studio: Frames, key: Key, pa
     assert [d.mark for d in found] == [f"{pattern.mark:016x}"]
     if expected is not None:
         seen = found[0].geometry
-        assert (seen.scale_x, seen.scale_y) == pytest.approx((expected.scale_x, expected.scale_y), rel=0.02)
+        assert (seen.scale_x, seen.scale_y) == pytest.approx((expected.scale_x, expected.scale_y), rel=0.05)
         assert seen.angle == pytest.approx(expected.angle, abs=0.5)
         assert (seen.flip, seen.inverted) == (expected.flip, expected.inverted)
 
