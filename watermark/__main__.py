@@ -25,7 +25,6 @@ from watermark.sources import Kind, kind_of
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; prints JSON with `--json`, else a line for a person."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _end)
     try:
         result, line = options.run(options)
     except WatermarkError as error:
@@ -161,4 +160,5 @@ def _progress(options: argparse.Namespace, word: str) -> Callable[[float], None]
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(main())

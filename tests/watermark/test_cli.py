@@ -32,8 +32,8 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("long") / "long.mkv"
-    frames = [scenes.luma_of(frame) for frame in scenes.studio(640, 360, 0.2)]
-    scenes.write_raw(path, [scenes.frame_of(frames[i % 5], i) for i in range(500)])
+    frames = [scenes.luma_of(frame) for frame in scenes.studio(480, 270, 0.2)]
+    scenes.write_raw(path, [scenes.frame_of(frames[i % 5], i) for i in range(400)])
     return path
 
 
@@ -90,13 +90,13 @@ def test_one_track_alone(clip_file: Path, key_file: Path, tmp_path: Path, capsys
 def test_a_long_file_tells_its_mark_early(long_clip: Path, key_file: Path, tmp_path: Path, capsys) -> None:
     target = tmp_path / "out.mkv"
     run(capsys, "embed", long_clip, target, "--mark", "c0ffee", "--key-file", key_file, "--no-read-back")
-    main(["detect", str(target), "--key-file", str(key_file), "--progress", "--json", "--first"])
+    main(["detect", str(target), "--key-file", str(key_file), "--progress", "--json", "--first", "--no-search"])
     printed = capsys.readouterr()
     assert "reading" in printed.err and "%" in printed.err
     assert f"found {MARK} within 12 s" in printed.err
     answer = json.loads(printed.out)
     assert (answer["best"], answer["whole"]) == (MARK, False)
-    assert len(answer["seconds"]) < 15  # of 20
+    assert len(answer["seconds"]) < 14  # of 16
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_refusals_have_a_code_and_write_nothing(
     assert (tmp_path / "clip.mp4").read_bytes() == clip_file.read_bytes()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_run_leaves_no_output_and_an_older_one_as_it_was(
     long_clip: Path, key_file: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -139,7 +139,7 @@ def test_a_killed_run_leaves_no_output_and_an_older_one_as_it_was(
         [*map(str, command)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL
     ) as child:
         while not any(path.stat().st_size for path in tmp_path.glob(".marking-*")) and child.poll() is None:
-            time.sleep(0.02)
+            time.sleep(0.2)
         child.send_signal(number)
         assert child.wait() != 0
     assert target.read_bytes() == b"an older file"
