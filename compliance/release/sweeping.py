@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -14,12 +14,14 @@ from compliance.release.models import Permit, Quarantine, Release, Take, TakeSta
 GRACE = timedelta(minutes=10)
 
 
-def sweep() -> int:
+def sweep(*, now: datetime | None = None) -> int:
     """Delete what is stored here for no release, quarantine, rendering or permit. Returns how many files.
 
-    Files are listed first and rows read second, so a row written meanwhile still protects its file.
+    `now`: the moment from which files' ages count; the present by default. Files are listed first and rows read second,
+    so a row written meanwhile still protects its file.
     """
-    old = [name for folder in _named() for name in _stored(folder)]
+    before = (now or timezone.now()) - GRACE
+    old = [name for folder in _named() for name in _stored(folder, before)]
     kept = {name for names in _named().values() for name in names}
     left = [name for name in old if name not in kept]
     for name in left:
@@ -39,14 +41,15 @@ def _named() -> dict[str, set[str]]:
     }
 
 
-def _stored(folder: str) -> Iterator[str]:
-    """Names under the folder that are older than GRACE."""
-    store, before = storage.private(), timezone.now() - GRACE
-    if not store.exists(folder):
+def _stored(folder: str, before: datetime) -> Iterator[str]:
+    """Names under the folder that were last changed before then."""
+    store = storage.private()
+    try:
+        folders, files = store.listdir(folder)
+    except FileNotFoundError:  # nothing of the kind was stored yet; an object store knows no folders and lists none
         return
-    folders, files = store.listdir(folder)
-    for name in files:
+    for name in filter(None, files):
         if store.get_modified_time(f"{folder}/{name}") < before:
             yield f"{folder}/{name}"
     for name in folders:
-        yield from _stored(f"{folder}/{name}")
+        yield from _stored(f"{folder}/{name}", before)
