@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from django.conf import settings
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
@@ -29,8 +32,8 @@ def local_copy(name: str) -> Iterator[Path]:
     try:
         path = Path(storage.path(name))
     except NotImplementedError:
-        with tempfile.TemporaryDirectory(prefix="avow-") as folder:
-            copy = Path(folder) / Path(name).name
+        with _held_folder() as folder:
+            copy = folder / Path(name).name
             with storage.open(name, "rb") as source, copy.open("wb") as target:
                 shutil.copyfileobj(source, target, CHUNK)
             yield copy
@@ -81,11 +84,70 @@ def read_bytes(name: str) -> bytes:
 
 def keep_upload(upload: BinaryIO, name: str) -> tuple[str, str]:
     """Store what `upload` still holds as `name`. Returns the stored name and the SHA-256."""
-    with tempfile.NamedTemporaryFile(prefix="upload-") as copy:
-        shutil.copyfileobj(upload, copy, CHUNK)
-        copy.flush()
-        path = Path(copy.name)
+    with _held_folder() as folder:
+        path = folder / "upload"
+        with path.open("wb") as copy:
+            shutil.copyfileobj(upload, copy, CHUNK)
         return save_file(name, path), sha256_file(path)
+
+
+# --- copies on this machine ---
+@contextmanager
+def _held_folder() -> Iterator[Path]:
+    """An empty folder for a copy. People's faces lie in it, so nobody may leave it behind: who is killed loses the lock
+    on it, and whoever comes next deletes it.
+    """
+    with _locked(_copies()) as root:
+        _forget(root)
+        folder = Path(tempfile.mkdtemp(dir=root))
+        descriptor = _lock(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def forget_copies() -> None:
+    """Delete the copies that processes of this machine left when they were killed."""
+    with _locked(_copies()) as root:
+        _forget(root)
+
+
+def _copies() -> Path:
+    root = Path(settings.VAR_DIR) / "copies"
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return root
+
+
+def _forget(root: Path) -> None:
+    for folder in root.iterdir():
+        try:
+            descriptor = _lock(folder, fcntl.LOCK_NB)
+        except (BlockingIOError, FileNotFoundError):
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[Path]:
+    descriptor = _lock(folder)
+    try:
+        yield folder
+    finally:
+        os.close(descriptor)
+
+
+def _lock(folder: Path, how: int = 0) -> int:
+    """A descriptor that holds the folder alone until it is closed, or its process ends."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | how)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def display_name(name: str, otherwise: str) -> str:

@@ -50,7 +50,7 @@ class WarpEngine:
         footage = survey(clip, fps, frames, lambda share: progress(0.65 * share, "Following the face"))
         shape = _learn(footage)
         window = choose_window(footage, shape)
-        film, bank = _second_pass(clip, footage, shape, window, progress)
+        film, bank = _second_pass(clip, footage, shape, window, out.parent, progress)
         base = _track(footage, window)
         package = {"film": film, "base": base, "shape": shape, "bank": bank, "consent": consent}
         sha256 = _sha256(clip)
@@ -130,9 +130,12 @@ def _learn(footage: Footage) -> ShapeModel:
 
 
 def _second_pass(
-    clip: Path, footage: Footage, shape: ShapeModel, window: BaseWindow, progress: Progress
+    clip: Path, footage: Footage, shape: ShapeModel, window: BaseWindow, folder: Path, progress: Progress
 ) -> tuple[bytes, MouthBank]:
-    """Read the clip again: the base frames go to the film as they pass, the chosen mouths into the bank."""
+    """Read the clip again: the base frames go to the film as they pass, the chosen mouths into the bank.
+
+    The film lies in `folder` meanwhile: whoever gives it clears away what a killed process leaves.
+    """
     cutter = MouthCutter(footage, choose_mouths(footage, shape))
     total = len(footage.seen)
 
@@ -143,8 +146,8 @@ def _second_pass(
                 yield frame
             progress(0.65 + 0.15 * number / total, "Keeping the mouths")
 
-    with tempfile.TemporaryDirectory(prefix="avow-film-") as folder:
-        film = Path(folder) / "base.mp4"
+    with tempfile.TemporaryDirectory(prefix=".film-", dir=folder) as inner:
+        film = Path(inner) / "base.mp4"
         write_reel(film, passing(), footage.fps)
         return film.read_bytes(), cutter.bank(shape)
 

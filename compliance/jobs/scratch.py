@@ -15,6 +15,7 @@ from uuid import UUID
 from django.conf import settings
 
 from compliance.jobs.models import Job, JobState
+from compliance.storage import forget_copies
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def working_folder(job: Job) -> Iterator[Path]:
 
 
 def forget_abandoned() -> int:
-    """Remove the folders of attempts that have ended or were taken over. Returns how many.
+    """Remove the folders of attempts that have ended or were taken over, and copies nobody holds. Returns how many.
 
     Listed first and asked about second: a folder is made after its attempt was claimed, so an attempt that is not
     running by then has ended.
@@ -40,6 +41,7 @@ def forget_abandoned() -> int:
     left = [folder for folder in folders if (UUID(folder.parent.name), int(folder.name)) not in running]
     for folder in left:
         _remove(folder)
+    forget_copies()
     return len(left)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,12 @@ def store(request: pytest.FixtureRequest, files: Path, settings: Any) -> str:
     if request.param == "remote":
         settings.STORAGES = {**settings.STORAGES, "default": REMOTE}
     return str(request.param)
+
+
+@pytest.fixture
+def remote(settings: Any, tmp_path: Path) -> None:
+    settings.STORAGES = {**settings.STORAGES, "default": REMOTE}
+    settings.VAR_DIR = tmp_path
 
 
 def test_what_is_stored_can_be_read_replaced_and_deleted(store: str, tmp_path: Path) -> None:
@@ -65,3 +73,22 @@ def test_a_player_can_seek(
     assert (response.status_code, content) == (status, body)
     assert response.headers.get("Content-Range") == content_range
     assert response.headers.get("Content-Length", str(len(body))) == str(len(body))
+
+
+def test_a_copy_that_is_in_use_is_not_cleared_away(remote: None) -> None:
+    storage.save_bytes("footage/x", b"a face")
+    with storage.local_copy("footage/x") as path:
+        storage.forget_copies()
+        assert path.read_bytes() == b"a face"
+    assert not path.exists()
+
+
+def test_a_copy_left_by_a_killed_process_is_cleared_away(remote: None, tmp_path: Path) -> None:
+    storage.save_bytes("footage/x", b"a face")
+    if not (child := os.fork()):
+        with storage.local_copy("footage/x"):
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert [path.read_bytes() for path in tmp_path.glob("copies/*/*")] == [b"a face"]
+    storage.forget_copies()
+    assert list(tmp_path.glob("copies/*")) == []

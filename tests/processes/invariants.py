@@ -85,7 +85,7 @@ def _files() -> Iterator[str]:
     expected = set().union(*known.values())
     yield from (f"{name} belongs to no row" for name in sorted(found - expected))
     yield from (f"{name} is gone" for name in sorted(expected - found))
-    for folder, kind in (("tmp", "*.mp4"), ("scratch", "*")):
+    for folder, kind in (("tmp", "*.mp4"), ("scratch", "*"), ("copies", "*")):
         yield from (f"{path} was left behind" for path in (settings.VAR_DIR / folder).rglob(kind))
 
 
