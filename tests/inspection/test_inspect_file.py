@@ -39,7 +39,7 @@ def released(world: World, tmp_path: Path) -> tuple[Release, Path, Any]:
     release = Release.objects.get()
     outside = tmp_path / "downloaded.mp4"
     outside.write_bytes(storage.read_bytes(release.file))
-    return release, outside, disclosure.pattern
+    return release, outside, disclosure.patterns.picture
 
 
 def test_a_release_its_copies_and_its_forgeries(
