@@ -7,6 +7,7 @@ The gate calls `make_pattern` with the key; the worker embeds the pattern and ne
 from watermark.detection import Detection, best_mark, detect_frames
 from watermark.embedding import Embedder, embed_frames
 from watermark.errors import BadKey, BadMark, BadMedia, BadPattern, MarkMissing, WatermarkError
+from watermark.geometry import Geometry
 from watermark.keys import Key, generate_key, load_key
 from watermark.media import MediaReading, detect_file, embed_file, read_file
 from watermark.pattern import MarkPattern, make_pattern
@@ -14,7 +15,6 @@ from watermark.patterns import MarkPatterns, make_patterns
 from watermark.payload import parse_mark
 from watermark.sound_media import decoded_samples
 from watermark.sources import decoded_frames
-from watermark.spectrum import Geometry
 from watermark.verification import MarkVerification, SliceScore, verify_mark
 from watermark.video_media import EmbedReport
 

@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from watermark.geometry import Geometry as Geometry
-from watermark.geometry import pixels_per_tile
+from watermark.geometry import Geometry, pixels_per_tile
 from watermark.lattice import RING_OUTER, frequencies, mirror
 
 Lines = npt.NDArray[np.complex128]
