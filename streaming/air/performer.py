@@ -44,6 +44,7 @@ from streaming.models import Room, Source, SpokenLine
 from streaming.packager.packager import Packager, Segment
 from streaming.packager.spec import StreamSpec
 from watermark import Embedder, MarkPatterns
+from watermark.frames import luma_view
 
 logger = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -298,13 +299,7 @@ class Painter:
         at_s = float(Fraction(frame, self._fps))
         if self._overlay is not None:
             self._overlay.draw(picture, at_s)
-        self._embedder.embed(_luma(picture), at_s)
-
-
-def _luma(frame: VideoFrame) -> NDArray[np.uint8]:
-    plane = frame.planes[0]
-    rows = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
-    return rows[: frame.height, : frame.width]
+        self._embedder.embed(luma_view(picture), at_s)
 
 
 def _at_rate(speech: Speech, rate: int) -> NDArray[np.float32]:

@@ -10,7 +10,6 @@ from fractions import Fraction
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
 from avatars.label import LabelOverlay
 from avatars.media import frame_of
@@ -19,6 +18,7 @@ from streaming.packager.packager import Packager, Segment
 from streaming.packager.slate import SlateSource
 from streaming.packager.spec import StreamSpec
 from watermark import Embedder, MarkPattern
+from watermark.frames import luma_view
 
 _HOLD = 5
 """Frame intervals one picture is shown: a still needs no more."""
@@ -53,15 +53,9 @@ class Slate:
             picture, sound = self.source.take(min(_HOLD, spec.segment_frames))
             if self.overlay is not None:
                 self.overlay.draw(picture, at_s)
-            self.embedder.embed(_luma(picture), at_s)
+            self.embedder.embed(luma_view(picture), at_s)
             if made := self.packager.push(picture, sound, frames=min(_HOLD, spec.segment_frames)):
                 return made
-
-
-def _luma(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    plane = frame.planes[0]
-    rows = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
-    return rows[: frame.height, : frame.width]
 
 
 def _picture(width: int, height: int) -> av.VideoFrame:
