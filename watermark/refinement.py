@@ -34,14 +34,24 @@ def refined(geometry: Geometry, view: View, carriers: Carriers) -> tuple[Geometr
         tilted, higher = _ascended(geometry, score, view, carriers, _TILT_STEPS, _tilt_moves)
         if higher > score:
             geometry, score = _ascended(tilted, higher, view, carriers, _STEPS[1:], _affine_moves)
-    # An upright picture is read exactly and faster; a trace of an angle is the noise of the ascent.
-    for simpler in _simpler(geometry):
-        plain, _ = agreement(view, carriers, simpler)
-        if plain >= _STRAIGHT * score:
-            geometry, score = simpler, plain
-            break
+    geometry, score = _simplified(geometry, score, view, carriers)
     _, inverted = agreement(view, carriers, geometry)
     return replace(geometry, inverted=inverted), score
+
+
+def _simplified(geometry: Geometry, score: float, view: View, carriers: Carriers) -> tuple[Geometry, float]:
+    """The simplest geometry that explains the picture nearly as well, if there is one.
+
+    An upright picture is read exactly and faster; a trace of an angle is the noise of the ascent. What gives up its
+    angle is fitted again before it is judged: the ascent trades angle, lean and size for each other and may end on a
+    side ridge. A picture squeezed to 95 % stopped at half its score from one of four starts, and never does so now.
+    """
+    for simpler, moves in _simpler(geometry):
+        plain, _ = agreement(view, carriers, simpler)
+        fitted, plain = _ascended(simpler, plain, view, carriers, _STEPS[1:], moves)
+        if plain >= _STRAIGHT * score:
+            return fitted, plain
+    return geometry, score
 
 
 def _ascended(
@@ -64,15 +74,30 @@ def _ascended(
     return geometry, score
 
 
-def _affine_moves(step: float) -> Iterable[tuple[Move, Move]]:
-    grow, degrees = 1 + step, math.degrees(step)
+def _size_moves(step: float) -> Iterable[tuple[Move, Move]]:
+    grow = 1 + step
     yield (
         lambda g: replace(g, scale_x=g.scale_x * grow, scale_y=g.scale_y * grow),
         lambda g: replace(g, scale_x=g.scale_x / grow, scale_y=g.scale_y / grow),
     )
-    yield lambda g: replace(g, angle=g.angle + degrees), lambda g: replace(g, angle=g.angle - degrees)
+
+
+def _side_moves(step: float) -> Iterable[tuple[Move, Move]]:
+    grow = 1 + step
     yield lambda g: replace(g, scale_x=g.scale_x * grow), lambda g: replace(g, scale_x=g.scale_x / grow)
     yield lambda g: replace(g, scale_y=g.scale_y * grow), lambda g: replace(g, scale_y=g.scale_y / grow)
+
+
+def _straight_moves(step: float) -> Iterable[tuple[Move, Move]]:
+    yield from _size_moves(step)
+    yield from _side_moves(step)
+
+
+def _affine_moves(step: float) -> Iterable[tuple[Move, Move]]:
+    degrees = math.degrees(step)
+    yield from _size_moves(step)
+    yield lambda g: replace(g, angle=g.angle + degrees), lambda g: replace(g, angle=g.angle - degrees)
+    yield from _side_moves(step)
     yield lambda g: replace(g, shear=g.shear + step), lambda g: replace(g, shear=g.shear - step)
 
 
@@ -81,12 +106,18 @@ def _tilt_moves(step: float) -> Iterable[tuple[Move, Move]]:
     yield lambda g: replace(g, tilt_y=g.tilt_y + step), lambda g: replace(g, tilt_y=g.tilt_y - step)
 
 
-def _simpler(geometry: Geometry) -> Iterable[Geometry]:
-    """The same without what cannot be told from noise: exactly as it was, only resized, or at quarter turns."""
+def _simpler(geometry: Geometry) -> Iterable[tuple[Geometry, Moves]]:
+    """The same without what cannot be told from noise, and what is to be fitted again then: exactly as it was, resized
+    by sides, turned and resized, turned and resized by sides.
+    """
     turns = 90.0 * round(geometry.angle / 90)
     square = geometry.scale
     plain = replace(geometry, shear=0.0, tilt_x=0.0, tilt_y=0.0)
-    yield replace(plain, angle=turns, scale_x=square, scale_y=square)
-    yield replace(plain, angle=turns)
-    yield replace(plain, scale_x=square, scale_y=square)
-    yield plain
+    yield replace(plain, angle=turns, scale_x=square, scale_y=square), _size_moves
+    yield replace(plain, angle=turns), _straight_moves
+    yield replace(plain, scale_x=square, scale_y=square), _no_moves
+    yield plain, _no_moves
+
+
+def _no_moves(_step: float) -> Iterable[tuple[Move, Move]]:
+    return ()

@@ -21,7 +21,8 @@ from watermark.evidence_map import evidence_map
 from watermark.geometry import Geometry, cycles_per_pixel, pixels_per_tile
 from watermark.lattice import TILE_AT_REFERENCE, frequencies
 from watermark.periodicity import Periodicity
-from watermark.residual import View
+from watermark.refinement import refined
+from watermark.residual import Level, View, windows
 from watermark.spectrum import carrier_lines
 from watermark.synchronisation import look
 
@@ -179,3 +180,12 @@ def test_a_reader_is_fed_frame_by_frame(marked_studio: Frames, key: Key, pattern
     assert (count, later) == (len(found), [])
     assert {d.mark for d in found} == {f"{pattern.mark:016x}"}
     assert found[-1].to_s <= 12.1
+
+
+def test_the_ascent_is_not_caught_on_a_side_ridge(marked_studio: Frames, key: Key) -> None:
+    start = Geometry(0.961, 0.96, -0.44, shear=-0.007)
+    copy = [scenes.frame_of(squeezed(scenes.luma_of(f)), i) for i, f in enumerate(marked_studio[:25])]
+    window = next(windows(scenes.reencoded(copy, crf="21"), tile_at_reference=TILE_AT_REFERENCE))
+    found, _ = refined(start, window.view(Level.REFERENCE), Carriers(key))
+    assert (found.angle, found.shear) == (0.0, 0.0)
+    assert (found.scale_x, found.scale_y) == pytest.approx((0.95, 1.0), rel=0.01)
