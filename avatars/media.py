@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from compliance.errors import BadInput
 
 Plane = NDArray[np.uint8]
+Samples = NDArray[np.float32]
 Planes = tuple[Plane, Plane, Plane]
 
 _PROBE = {"probesize": "8000000", "analyzeduration": "4000000"}
@@ -259,16 +260,17 @@ def write_mp4(
     frames: Iterable[av.VideoFrame],
     *,
     fps: int,
-    samples: NDArray[np.float32] | None = None,
+    sound: Iterable[Samples] | None = None,
     rate: int = 48000,
     encoding: Encoding | None = None,
 ) -> int:
-    """Encode frames (and sound, float32 mono [n]) as H.264/AAC MP4 and return the number of frames written.
+    """Encode frames (and sound, blocks of float32 mono [n] of any lengths) as H.264/AAC MP4; returns how many frames.
 
-    Sound is interleaved as the picture advances: memory does not grow with length beyond the samples.
+    Sound is fetched and interleaved as the picture advances, and ends with it: memory does not grow with length.
     """
     encoding = encoding or Encoding()
     count = 0
+    reserve = None if sound is None else _Reserve(sound)
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         video: VideoStream | None = None
         audio: AudioStream | None = None
@@ -285,16 +287,16 @@ def write_mp4(
                     ("color_trc", 1),
                 ):
                     setattr(video.codec_context, name, value)
-                if samples is not None:
+                if reserve is not None:
                     audio = container.add_stream("aac", rate=rate, options={"b": "128000"}, layout="mono")
             # both: a decoded frame keeps its own time base, and its picture type would force key frames
             frame.time_base, frame.pts, frame.pict_type = Fraction(1, fps), count - 1, 0
             container.mux(video.encode(frame))
-            if audio is not None and samples is not None:
-                until = min(len(samples), count * rate // fps)
-                for piece in _audio_frames(samples[spoken:until], spoken, rate):
-                    container.mux(audio.encode(piece))
-                spoken = until
+            if audio is not None and reserve is not None:
+                piece = reserve.take(count * rate // fps - spoken)
+                for audio_frame in _audio_frames(piece, spoken, rate):
+                    container.mux(audio.encode(audio_frame))
+                spoken += len(piece)
         if video is not None:
             container.mux(video.encode(None))
         if audio is not None:
@@ -302,7 +304,25 @@ def write_mp4(
     return count
 
 
-def _audio_frames(samples: NDArray[np.float32], offset: int, rate: int) -> Iterator[av.AudioFrame]:
+class _Reserve:
+    """Blocks of sound that come in lengths of their own, taken in lengths of ours."""
+
+    def __init__(self, blocks: Iterable[Samples]) -> None:
+        self._blocks = iter(blocks)
+        self._held = np.zeros(0, np.float32)
+
+    def take(self, count: int) -> Samples:
+        """The next `count` samples; fewer when the sound ends."""
+        parts, have = [self._held], len(self._held)
+        while have < count and (block := next(self._blocks, None)) is not None:
+            parts.append(block)
+            have += len(block)
+        whole = np.concatenate(parts)
+        self._held = whole[count:]
+        return whole[:count]
+
+
+def _audio_frames(samples: Samples, offset: int, rate: int) -> Iterator[av.AudioFrame]:
     if len(samples) == 0:
         return
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="fltp", layout="mono")

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from avatars.label import LabelOverlay
-from avatars.media import Encoding, write_mp4
+from avatars.media import Encoding, Samples, write_mp4
 from avatars.speech import Speech
 from compliance.disclosure.labels import LabelSpec
 from watermark import MarkPatterns, embed_frames
@@ -66,17 +64,20 @@ def render(
             out,
             _counted(disclosed(frames, disclosure, fps=fps), total, progress),
             fps=fps,
-            samples=marked_sound(speech.samples, speech.rate, disclosure.patterns),
+            sound=marked_sound(seconds_of(speech), speech.rate, disclosure.patterns),
             rate=speech.rate,
             encoding=encoding,
         )
 
 
-def marked_sound(samples: NDArray[np.float32], rate: int, patterns: MarkPatterns) -> NDArray[np.float32]:
-    """The same sound, float32 mono [n] in -1..1, with the mark."""
-    if len(samples) == 0:
-        return samples
-    return np.concatenate([block[0] for block in embed_sound([samples[None]], patterns.sound, rate)])
+def seconds_of(speech: Speech) -> Iterator[Samples]:
+    """Its sound, float32 mono [n] in -1..1, a second at a time."""
+    return (speech.samples[start : start + speech.rate] for start in range(0, len(speech.samples), speech.rate))
+
+
+def marked_sound(blocks: Iterable[Samples], rate: int, patterns: MarkPatterns) -> Iterator[Samples]:
+    """The same sound with the mark, float32 mono [n], in blocks that are cut anew."""
+    return (marked[0] for marked in embed_sound((block[None] for block in blocks), patterns.sound, rate))
 
 
 @contextmanager

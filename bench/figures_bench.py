@@ -54,7 +54,7 @@ def _embed(scene: Scene) -> Row:
 def _detect(scene: Scene, folder: Path) -> Row:
     clip, count = folder / "marked.mp4", _DETECT_S * FPS
     marked = embed_frames(scene.play(0, count), scene.disclosure.patterns.picture)
-    write_mp4(clip, marked, fps=FPS, samples=voice(_DETECT_S).samples, encoding=Encoding(crf=23))
+    write_mp4(clip, marked, fps=FPS, sound=[voice(_DETECT_S).samples], encoding=Encoding(crf=23))
     spent = cost_of(lambda: detect_file(clip, scene.key))
     return Row(f"watermark, detect in {_DETECT_S} s 720p", f"{spent.cpu_s:.1f} s CPU, decoding included")
 

@@ -45,7 +45,7 @@ def _encode(scene: Scene, out: Path, seconds: float, encoding: Encoding) -> Cost
     count, speech = round(seconds * FPS), voice(seconds)
     frames = Supply(disclosed(scene.play(0, count), scene.disclosure, fps=FPS))
     spent = cost_of(
-        lambda: write_mp4(out, frames, fps=FPS, samples=speech.samples, rate=speech.rate, encoding=encoding)
+        lambda: write_mp4(out, frames, fps=FPS, sound=[speech.samples], rate=speech.rate, encoding=encoding)
     )
     return spent - frames.cost
 

@@ -44,18 +44,20 @@ def _child(*arguments: str) -> float:
 
 # --- inside the child ---
 def _render(out: Path, seconds: float) -> float:
-    """The picture alone: speech is synthesised as a whole before the first frame and grows with its length."""
+    """Picture and sound, both as a stream; a speech is synthesised as a whole before and grows with its length."""
     import torch
 
     from avatars.media import Encoding, write_mp4
-    from avatars.rendering import disclosed
-    from bench.scene import FPS, open_scene
+    from avatars.rendering import disclosed, marked_sound
+    from bench.scene import FPS, SAMPLE_RATE, open_scene, voice
 
     torch.set_num_threads(1)
     scene = open_scene(50)
     _order_of(out).write_bytes(scene.order())
-    frames = scene.play(0, round(seconds * FPS))
-    write_mp4(out, disclosed(frames, scene.disclosure, fps=FPS), fps=FPS, encoding=Encoding(preset=PRESET, crf=23))
+    frames = disclosed(scene.play(0, round(seconds * FPS)), scene.disclosure, fps=FPS)
+    spoken = (voice(1.0).samples for _second in range(round(seconds)))
+    sound = marked_sound(spoken, SAMPLE_RATE, scene.disclosure.patterns)
+    write_mp4(out, frames, fps=FPS, sound=sound, rate=SAMPLE_RATE, encoding=Encoding(preset=PRESET, crf=23))
     status = Path("/proc/self/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
 

@@ -41,7 +41,7 @@ def _bare(scene: Scene, folder: Path, number: int, encoding: Encoding) -> Cost:
     frames, speech = _part(scene, number), voice(PART_S)
     out = folder / "bare.mp4"
     spent = cost_of(
-        lambda: write_mp4(out, frames, fps=FPS, samples=speech.samples, rate=speech.rate, encoding=encoding)
+        lambda: write_mp4(out, frames, fps=FPS, sound=[speech.samples], rate=speech.rate, encoding=encoding)
     )
     return spent - frames.cost
 

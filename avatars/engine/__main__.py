@@ -27,7 +27,7 @@ def _perform(options: argparse.Namespace) -> None:
     speech = speak(options.text, options.language, Voice())
     width, height = (int(side) for side in options.size.split("x"))
     frames = default_engine().perform(options.model, speech, width=width, height=height, fps=options.fps, progress=_say)
-    count = write_mp4(options.out, frames, fps=options.fps, samples=speech.samples, rate=speech.rate)
+    count = write_mp4(options.out, frames, fps=options.fps, sound=[speech.samples], rate=speech.rate)
     print(json.dumps({"frames": count, "seconds": round(speech.duration_s, 2)}))
 
 

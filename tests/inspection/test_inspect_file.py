@@ -71,7 +71,7 @@ def test_a_release_its_copies_and_its_forgeries(
             transplant,
             embed_frames(_another_film(), pattern),
             fps=25,
-            samples=tone().samples,
+            sound=[tone().samples],
             rate=24000,
             encoding=Encoding(),
         )

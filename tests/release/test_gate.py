@@ -128,7 +128,7 @@ def test_rendering_without_a_watermark(world: World, tmp_path: Path) -> None:
             yield frame
 
     path = tmp_path / "t.mp4"
-    write_mp4(path, frames(), fps=25, samples=tone().samples, rate=24000, encoding=Encoding())
+    write_mp4(path, frames(), fps=25, sound=[tone().samples], rate=24000, encoding=Encoding())
     through_the_gate(world, take, path)
     assert quarantined_for(take) == ["watermark_missing"]
 
