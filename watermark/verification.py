@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import av
@@ -60,7 +60,8 @@ def verify_mark(
     """
     carriers = Carriers(key)
     phases = carriers.phases(Payload(key), expected_mark)
-    slices: list[_Slice] = []
+    scores: list[SliceScore] = []
+    slices: list[_Slice] = []  # those that may still change: a rest at the end joins the one before it
     for window in windows(frames, device=device, tile_at_reference=TILE_AT_REFERENCE):
         view = window.view()
         lines = whiten(*carrier_lines(view.residual, view.tile, Geometry()))
@@ -69,12 +70,13 @@ def verify_mark(
         if slices and slices[-1].length_s < slice_s - _ROUNDING_S:
             slices[-1] = slices[-1].followed_by(part)
         else:
-            slices.append(part)
+            scores += [one.score(carriers, phases) for one in slices[:-1]]
+            slices = [*slices[-1:], part]
     if len(slices) > 1 and slices[-1].length_s < slice_s / 2:
         slices[-2:] = [slices[-2].followed_by(slices[-1])]
-    scores = tuple(part.score(carriers, phases) for part in slices)
+    scores += [one.score(carriers, phases) for one in slices]
     _insist(scores)
-    return MarkVerification(f"{expected_mark:016x}", key.id, scores)
+    return MarkVerification(f"{expected_mark:016x}", key.id, tuple(scores))
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class _Slice:
         return SliceScore(self.from_s, self.to_s, min(1.0, p_false))
 
 
-def _insist(slices: tuple[SliceScore, ...]) -> None:
+def _insist(slices: Sequence[SliceScore]) -> None:
     if not slices:
         raise MarkMissing("no_picture", "There are no frames in which a mark could be.", from_s=0.0, to_s=0.0)
     missing = [i for i, part in enumerate(slices) if part.p_false > P_PRESENT]
