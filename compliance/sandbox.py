@@ -147,9 +147,6 @@ class SandboxedProcess:
             self._buffer += chunk
 
 
-_LARGE = str(4 << 20)
-"""Bytes from which glibc gives freed memory back at once. Left to itself it raises that bound, and the holes that
-decoded frames leave behind make a child that reads a long file larger than one that reads a short one."""
 _LENGTHS = struct.Struct(">II")
 
 
@@ -162,7 +159,7 @@ def _environment() -> dict[str, str]:
     """No variable of ours reaches the child: settings may hold secrets."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "OMP_NUM_THREADS") if name in os.environ}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent",
-            "MPLCONFIGDIR": tempfile.gettempdir(), "GLOG_minloglevel": "3", "MALLOC_MMAP_THRESHOLD_": _LARGE}
+            "MPLCONFIGDIR": tempfile.gettempdir(), "GLOG_minloglevel": "3"}
 
 
 def _converse(

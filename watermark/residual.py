@@ -67,7 +67,10 @@ class Window:
     """From float[h, w] luma to a residual of the same shape; `suppress_host`, or what does the same better."""
 
     def view(self, level: Level = Level.REFERENCE) -> View:
-        """The mean residual of the frames at a level; of a single frame at the fine one."""
+        """The mean residual of the frames at a level; of a single frame at the fine one. Made when first asked for."""
+        # What is kept must not refer back to the window: in a circle its pictures would wait for the collector.
+        if level not in self._views:
+            self._views[level] = self._view(level)
         return self._views[level]
 
     def seen_with(self, suppress: Callable[[Tensor], Tensor]) -> Window:
@@ -75,29 +78,17 @@ class Window:
         return replace(self, suppress=suppress)
 
     @functools.cached_property
-    def _views(self) -> _Views:
-        return _Views(self)
+    def _views(self) -> dict[Level, View]:
+        return {}
 
-
-class _Views(dict[Level, View]):
-    """Views of a window, each made when it is first asked for."""
-
-    def __init__(self, window: Window) -> None:
-        super().__init__()
-        self._window = window
-
-    def __missing__(self, level: Level) -> View:
-        window = self._window
+    def _view(self, level: Level) -> View:
         if level is Level.FINE:
-            ratio = window.fine.shape[0] / window.lumas[0].shape[0]
-            view = View(window.suppress(window.fine.float()), (window.tile[0] * ratio, window.tile[1] * ratio))
-        elif level is Level.REFERENCE:
-            view = View(_total(window.suppress(luma.float()) for luma in window.lumas), window.tile)
-        else:
-            halves = (F.avg_pool2d(luma.float()[None, None], 2)[0, 0] for luma in window.lumas)
-            view = View(_total(window.suppress(half) for half in halves), (window.tile[0] / 2, window.tile[1] / 2))
-        self[level] = view
-        return view
+            ratio = self.fine.shape[0] / self.lumas[0].shape[0]
+            return View(self.suppress(self.fine.float()), (self.tile[0] * ratio, self.tile[1] * ratio))
+        if level is Level.REFERENCE:
+            return View(_total(self.suppress(luma.float()) for luma in self.lumas), self.tile)
+        halves = (F.avg_pool2d(luma.float()[None, None], 2)[0, 0] for luma in self.lumas)
+        return View(_total(self.suppress(half) for half in halves), (self.tile[0] / 2, self.tile[1] / 2))
 
 
 def _total(residuals: Iterable[Tensor]) -> Tensor:
