@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-# Every Hanzi is a word of its own; Latin words, numbers and runs of white space stay whole.
-_TOKEN = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+(?:['’.,]\w+)*|\s+|.", re.DOTALL)
-# The matcher's time grows with the product of both lengths; beyond this a block is shown as replaced.
-_MOST = 1_500_000
+# From coarse to fine: lines, then sentences of lines that differ, then words; every Hanzi is a word of its own.
+_LINES = re.compile(r"[^\n]*\n|[^\n]+")
+_SENTENCES = re.compile(r"[^。！？!?.;；]*[。！？!?.;；]+\s*|[^。！？!?.;；]+")
+_WORDS = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+(?:['’.,]\w+)*|\s+|.", re.DOTALL)
+_LEVELS = (_LINES, _SENTENCES, _WORDS)
+# The matcher's time grows with more than the product of both lengths; beyond this a place is shown as replaced.
+_MOST = 300_000
 
 
 class Change(StrEnum):
@@ -38,21 +41,17 @@ def diff(old: str, new: str) -> tuple[Piece, ...]:
 
     Chinese is compared by character, other writing by word; lines that did not change are matched first.
     """
-    return tuple(_joined(_by_line(old.splitlines(keepends=True), new.splitlines(keepends=True))))
+    return tuple(_joined(_compared(old, new, 0)))
 
 
-def _by_line(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
+def _compared(before: str, after: str, level: int) -> Iterator[Piece]:
+    old, new = _LEVELS[level].findall(before), _LEVELS[level].findall(after)
     for kind, a, b, c, d in _blocks(old, new):
-        before, after = "".join(old[a:b]), "".join(new[c:d])
-        if kind == "replace":
-            yield from _by_word(_TOKEN.findall(before), _TOKEN.findall(after))
+        gone, came = "".join(old[a:b]), "".join(new[c:d])
+        if kind == "replace" and level + 1 < len(_LEVELS):
+            yield from _compared(gone, came, level + 1)
         else:
-            yield from _pieces(kind, before, after)
-
-
-def _by_word(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
-    for kind, a, b, c, d in _blocks(old, new):
-        yield from _pieces(kind, "".join(old[a:b]), "".join(new[c:d]))
+            yield from _pieces(kind, gone, came)
 
 
 def _blocks(old: Sequence[str], new: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:
