@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "compliance.audit",
     "avatars",
     "streaming",
+    "streaming.scripting",
 ]
 
 MIDDLEWARE = [
@@ -268,6 +269,15 @@ AVOW_WITHDRAWAL_STEPS = [
     ("releases", "compliance.release.withdrawing.list_for_takedown"),
     ("avatars", "avatars.services.destroy_avatars_of_grant"),
 ]
+# Who checks the words of a script, and what a page of brand legal shows beside the content: review kind -> function.
+AVOW_SCRIPT_ADVISER = "streaming.scripting.advice.advise"
+AVOW_REVIEW_NOTES = {"script": "streaming.scripting.reviewing.notes_on"}
+# A language model that words script drafts: any OpenAI-compatible server, by its base address. Without one, the
+# built-in composer writes.
+AVOW_SCRIPT_MODEL_URL = env.str("AVOW_SCRIPT_MODEL_URL", default="")
+AVOW_SCRIPT_MODEL = env.str("AVOW_SCRIPT_MODEL", default="")
+AVOW_SCRIPT_MODEL_KEY = env.str("AVOW_SCRIPT_MODEL_KEY", default="")
+AVOW_SCRIPT_MODEL_S = env.float("AVOW_SCRIPT_MODEL_S", default=20.0)
 AVOW_JOB_LEASE_S = env.int("AVOW_JOB_LEASE_S", default=30)
 AVOW_JOB_MAX_ATTEMPTS = env.int("AVOW_JOB_MAX_ATTEMPTS", default=5)
 
