@@ -96,7 +96,8 @@ class ProductForm(forms.Form):
 
     def __init__(self, *args: Any, facts: ProductFacts | None = None, **kwargs: Any) -> None:
         self.known = facts
-        super().__init__(*args, **{"initial": _initial(facts) if facts else None, **kwargs})
+        given: dict[str, Any] = {"initial": _initial(facts) if facts else None, **kwargs}
+        super().__init__(*args, **given)
         if facts:
             self.fields["key"].disabled = True
 
@@ -303,7 +304,7 @@ def _rows(facts: ProductFacts | None) -> list[dict[str, Any]]:
 
 
 def _faq_rows(facts: ProductFacts | None) -> list[dict[str, Any]]:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": item.id, "source": item.source, **_by_language("question", item.question),
          **_by_language("answer", item.answer)}
         for item in (facts.faq if facts else ())

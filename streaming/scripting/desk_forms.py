@@ -11,21 +11,14 @@ from avatars.forms import LANGUAGE_NAMES
 from compliance.accounts.models import Organisation
 from streaming.dialogue.drafting import LONGEST_S, SHORTEST_S, Tone
 from streaming.dialogue.policy import LANGUAGES
+from streaming.scripting.choices import ProductChoice
 from streaming.scripting.composing import Wish
 from streaming.scripting.models import Product
 from streaming.scripting.services import Order, model_is_there
-from streaming.scripting.templatetags.scripting_words import called, in_my_language
+from streaming.scripting.templatetags.scripting_words import called
 
 WRITERS = {"composer": _("Built-in composer"), "model": _("Language model")}
 MOST_PRODUCTS = 5
-
-
-class ProductChoice(forms.ModelMultipleChoiceField):
-    """Products of a catalogue by their names."""
-
-    def label_from_instance(self, obj: Any) -> str:
-        facts = obj.current.facts()
-        return f"{in_my_language(facts.name)} · {facts.brand}"
 
 
 class DraftForm(forms.Form):
