@@ -6,6 +6,7 @@ is advice: it is shown to the producer, kept with the script, and bound into wha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils import timezone
@@ -27,7 +28,13 @@ def advise(*, organisation: Organisation, author: str, language: str, text: str)
     provenance = provenance_of(checked, versions)
     if language not in LANGUAGES:
         provenance["lines"] = [CheckedLine(line, (), (), ()).to_json() for line in lines]
-    for line in provenance["lines"]:
+    provenance["lines"] = as_advice(provenance["lines"])
+    return provenance
+
+
+def as_advice(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Checked lines whose findings all are for brand legal to weigh."""
+    for line in lines:
         for finding in line["findings"]:
             finding["severity"] = str(Severity.LEGAL)
-    return provenance
+    return list(lines)

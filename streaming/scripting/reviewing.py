@@ -13,6 +13,7 @@ from avatars.models import Script
 from compliance.release.models import Review, ReviewKind, ReviewState
 from compliance.textdiff import Piece, diff
 from streaming.dialogue.facts import ProductFacts
+from streaming.scripting.advice import as_advice
 from streaming.scripting.lines import Line
 from streaming.scripting.provenance import check_now, line_from, products_in, versions_of
 from streaming.scripting.selectors import addresses
@@ -63,7 +64,7 @@ def _found_today(review: Review, bound: Json, products: Sequence[ProductFacts]) 
     lines = [line_from(item) for item in bound.get("lines", ())]
     lines = lines or [Line(text, name=str(review.requested_by)) for text in content["text"].splitlines()]
     checked = check_now(review.organisation, lines, products, content["language"], timezone.now())
-    return [line.to_json() for line in checked.lines]
+    return as_advice([line.to_json() for line in checked.lines])
 
 
 def _new_findings(bound: Sequence[Json], today: Sequence[Json]) -> list[Json]:
