@@ -272,12 +272,14 @@ AVOW_WITHDRAWAL_STEPS = [
 # Who checks the words of a script, and what a page of brand legal shows beside the content: review kind -> function.
 AVOW_SCRIPT_ADVISER = "streaming.scripting.advice.advise"
 AVOW_REVIEW_NOTES = {"script": "streaming.scripting.reviewing.notes_on"}
-# A language model that words script drafts: any OpenAI-compatible server, by its base address. Without one, the
-# built-in composer writes.
-AVOW_SCRIPT_MODEL_URL = env.str("AVOW_SCRIPT_MODEL_URL", default="")
-AVOW_SCRIPT_MODEL = env.str("AVOW_SCRIPT_MODEL", default="")
-AVOW_SCRIPT_MODEL_KEY = env.str("AVOW_SCRIPT_MODEL_KEY", default="")
-AVOW_SCRIPT_MODEL_S = env.float("AVOW_SCRIPT_MODEL_S", default=20.0)
+# A language model, by any OpenAI-compatible address (up to /v1); without one the built-in composer writes. The key
+# comes from the environment or from a file.
+AVOW_MODEL_URL = env.str("AVOW_MODEL_URL", default="")
+AVOW_MODEL_NAME = env.str("AVOW_MODEL_NAME", default="")
+AVOW_MODEL_KEY = env.str("AVOW_MODEL_KEY", default="")
+AVOW_MODEL_KEY_FILE = env.str("AVOW_MODEL_KEY_FILE", default="")
+# Seconds a person waits for the model's words in a script draft before the composer's are taken.
+AVOW_MODEL_DRAFT_S = env.float("AVOW_MODEL_DRAFT_S", default=20.0)
 AVOW_JOB_LEASE_S = env.int("AVOW_JOB_LEASE_S", default=30)
 AVOW_JOB_MAX_ATTEMPTS = env.int("AVOW_JOB_MAX_ATTEMPTS", default=5)
 

@@ -35,7 +35,7 @@ class DraftForm(forms.Form):
     )  # fmt: skip
     tone = forms.ChoiceField(label=_("Tone"), choices=[(str(tone), called(str(tone), "tone")) for tone in Tone])
     audience = forms.CharField(
-        label=_("Audience"), required=False, max_length=200,
+        label=_("Target audience"), required=False, max_length=200,
         help_text=_("For whom it is, in a few words. Facts that touch them come first."),
     )  # fmt: skip
     writer = forms.ChoiceField(label=_("Who drafts"), choices=list(WRITERS.items()), initial="composer")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
@@ -114,7 +115,7 @@ def start_draft(*, organisation: Organisation, by: User, order: Order, use_model
 
 def model_is_there() -> bool:
     """Whether the operator has set up a language model for drafts."""
-    return bool(settings.AVOW_SCRIPT_MODEL_URL and settings.AVOW_SCRIPT_MODEL)
+    return bool(settings.AVOW_MODEL_URL and settings.AVOW_MODEL_NAME)
 
 
 def _composed(organisation: Organisation, order: Order, *, use_model: bool) -> Composed:
@@ -127,7 +128,7 @@ def _composed(organisation: Organisation, order: Order, *, use_model: bool) -> C
     # A person waits for this: the time is shared by the products, and a dead server costs it once only.
     desk = ModelDesk()
     try:
-        once = CircuitBreaker(threshold=1, rest_s=settings.AVOW_SCRIPT_MODEL_S)
+        once = CircuitBreaker(threshold=1, rest_s=settings.AVOW_MODEL_DRAFT_S)
         access = ModelAccess(desk, ChatClient(_model_settings(len(products)), breaker=once))
         return compose(products, order.wish, guard=guard, now=now, access=access)
     finally:
@@ -135,11 +136,17 @@ def _composed(organisation: Organisation, order: Order, *, use_model: bool) -> C
 
 
 def _model_settings(products: int) -> ModelSettings:
-    total = settings.AVOW_SCRIPT_MODEL_S / products
+    total = settings.AVOW_MODEL_DRAFT_S / products
     return ModelSettings(
-        settings.AVOW_SCRIPT_MODEL_URL, settings.AVOW_SCRIPT_MODEL, settings.AVOW_SCRIPT_MODEL_KEY,
+        settings.AVOW_MODEL_URL, settings.AVOW_MODEL_NAME, _model_key(),
         connect_s=min(1.5, total), first_token_s=total, total_s=total, max_tokens=_MODEL_TOKENS,
     )  # fmt: skip
+
+
+def _model_key() -> str:
+    if settings.AVOW_MODEL_KEY_FILE:
+        return Path(settings.AVOW_MODEL_KEY_FILE).read_text("utf-8").strip()
+    return str(settings.AVOW_MODEL_KEY)
 
 
 def revise_script(*, script: Script, by: User) -> ScriptDraft:

@@ -191,8 +191,8 @@ def busy(handler: Handler) -> None:
 
 def with_model(settings: Any, behaviour: Behaviour, studio: Studio) -> ScriptDraft:
     with server(behaviour) as http:
-        settings.AVOW_SCRIPT_MODEL_URL = f"http://127.0.0.1:{http.server_address[1]}/v1"
-        settings.AVOW_SCRIPT_MODEL = "words-1"
+        settings.AVOW_MODEL_URL = f"http://127.0.0.1:{http.server_address[1]}/v1"
+        settings.AVOW_MODEL_NAME = "words-1"
         return drafted(studio, use_model=True)
 
 
