@@ -21,6 +21,7 @@ from compliance.errors import AvowError
 from streaming.dialogue.drafting import estimate_seconds
 from streaming.scripting import selectors, services
 from streaming.scripting.desk_forms import DraftForm
+from streaming.scripting.errors import DeskRefused
 from streaming.scripting.lines import Author, Line
 from streaming.scripting.models import ScriptDraft
 
@@ -68,10 +69,15 @@ def desk(request: HttpRequest, pk: UUID) -> HttpResponse:
         return _save(request, draft)
     except AvowError as error:
         messages.error(request, error.text)
-        lines = [Line.from_json(item) for item in draft.lines]
-        texts = request.POST.getlist("line")
-        shown = services.corrected(draft, texts, signed_in(request)) if len(texts) >= len(lines) else lines
-        return _page(request, draft, shown, status=error.http_status)
+        return _page(request, draft, _as_posted(request, draft), status=error.http_status)
+
+
+def _as_posted(request: HttpRequest, draft: ScriptDraft) -> list[Line]:
+    """What was typed, so that a refusal loses nothing; the stored lines where even that cannot be read."""
+    try:
+        return services.corrected(draft, request.POST.getlist("line"), signed_in(request))
+    except DeskRefused:
+        return [Line.from_json(item) for item in draft.lines]
 
 
 def _save(request: HttpRequest, draft: ScriptDraft) -> HttpResponse:
@@ -97,14 +103,9 @@ def desk_check(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What one line rests on and breaks as it stands in the form, and the sum over all; nothing is kept."""
     draft = get_object_or_404(selectors.drafts_for(signed_in(request)), pk=pk)
     place, texts = _number(request, "place"), request.POST.getlist("line")
-    stored = [Line.from_json(item) for item in draft.lines]
-    if place >= len(texts) or len(texts) < len(stored):
+    lines = services.as_left(draft, texts, signed_in(request))
+    if place >= len(lines):
         raise Http404
-    blank = Line("", Author.PERSON)
-    lines = [
-        (stored[at] if at < len(stored) else blank).reworded(" ".join(text.split()), str(signed_in(request)))
-        for at, text in enumerate(texts)
-    ]
     checked = services.check_draft(draft, [line for line in lines if line.text])
     at = sum(bool(line.text) for line in lines[:place])
     spoken = checked.lines[at].to_json() if lines[place].text else None

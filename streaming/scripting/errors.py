@@ -12,4 +12,4 @@ class CatalogueRefused(BadInput):
 
 class DeskRefused(Refused):
     """A draft that cannot become a script yet. Codes: draft_finished, draft_changed_meanwhile, draft_has_findings,
-    draft_lacks_duties, draft_empty, draft_products, draft_not_yours."""
+    draft_lacks_duties, draft_empty, draft_too_long, draft_not_yours."""

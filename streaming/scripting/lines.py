@@ -7,6 +7,13 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+_CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), " ")
+
+
+def one_line(text: str) -> str:
+    """A text as one line: control characters and runs of white space become a space."""
+    return " ".join(text.translate(_CONTROLS).split())
+
 
 class Author(StrEnum):
     """Who wrote a line."""

@@ -27,12 +27,12 @@ from streaming.dialogue.spending import CircuitBreaker
 from streaming.scripting.checking import Checked, Lack, policy_for
 from streaming.scripting.composing import Composed, Wish, compose
 from streaming.scripting.errors import CatalogueRefused, DeskRefused
-from streaming.scripting.lines import Author, Line
+from streaming.scripting.lines import Author, Line, one_line
 from streaming.scripting.models import Product, ProductVersion, ScriptDraft
 from streaming.scripting.provenance import check_now, lines_of, provenance_of, versions_of
 from streaming.scripting.selectors import versions_by_id
 
-MOST_LINES = 200
+MOST_LINES, MOST_CHARS = 200, 8000
 # Words for the body of a minute's script; a room's answer is far shorter.
 _MODEL_TOKENS = 2000
 
@@ -162,19 +162,24 @@ def revise_script(*, script: Script, by: User) -> ScriptDraft:
 
 
 # --- at the desk ---
-def corrected(draft: ScriptDraft, texts: Sequence[str], by: User) -> list[Line]:
-    """The draft's lines with the texts a person left in their places; further texts are theirs, empty ones fall away.
+def as_left(draft: ScriptDraft, texts: Sequence[str], by: User) -> list[Line]:
+    """A line for each text a person left in the form: the draft's own in their places, what follows is new and theirs.
 
     Raises:
-        DeskRefused: draft_changed_meanwhile, when there are fewer texts than lines.
+        DeskRefused: draft_changed_meanwhile, when there are fewer texts than lines; draft_too_long.
     """
-    lines = [Line.from_json(item) for item in draft.lines]
-    if len(texts) < len(lines) or len(texts) > MOST_LINES:
+    stored = [Line.from_json(item) for item in draft.lines]
+    if len(texts) < len(stored):
         raise DeskRefused("draft_changed_meanwhile", _("The draft has changed meanwhile. Open it again."))
-    plain = [" ".join(text.split()) for text in texts]
-    kept = [line.reworded(text, str(by)) for line, text in zip(lines, plain, strict=False)]
-    added = [Line(text, Author.PERSON, str(by)) for text in plain[len(lines) :]]
-    return [line for line in (*kept, *added) if line.text]
+    if len(texts) > MOST_LINES or sum(map(len, texts)) > MOST_CHARS:
+        raise DeskRefused("draft_too_long", _("A script has at most 200 lines and 8,000 characters. Divide it."))
+    more = [Line("", Author.PERSON, str(by))] * (len(texts) - len(stored))
+    return [line.reworded(one_line(text), str(by)) for line, text in zip([*stored, *more], texts, strict=True)]
+
+
+def corrected(draft: ScriptDraft, texts: Sequence[str], by: User) -> list[Line]:
+    """The draft's lines as a person left them; empty ones fall away. Raises as `as_left`."""
+    return [line for line in as_left(draft, texts, by) if line.text]
 
 
 def check_draft(draft: ScriptDraft, lines: Sequence[Line]) -> Checked:
@@ -197,7 +202,7 @@ def save_draft(*, draft: ScriptDraft, revision: int, title: str, lines: Sequence
     """
     draft = _open(draft.pk, revision)
     draft.lines, draft.revision = [line.to_json() for line in lines], revision + 1
-    draft.title = title[:120] or draft.title
+    draft.title = one_line(title)[:120] or draft.title
     draft.save()
     return draft
 

@@ -11,6 +11,7 @@ from django.test import Client
 
 from streaming.demo import FACTS
 from streaming.dialogue.facts import ProductFacts
+from streaming.forms import RoomForm
 from streaming.scripting.errors import CatalogueRefused
 from streaming.scripting.models import Product, ProductVersion
 from streaming.scripting.services import save_product
@@ -172,3 +173,12 @@ def test_a_retired_product_is_no_longer_offered(studio: Studio) -> None:
 def test_a_second_product_of_the_same_name_is_refused(studio: Studio) -> None:
     with pytest.raises(CatalogueRefused, match="product_key_taken"):
         save_product(organisation=studio.brand, by=studio.producer, facts=FACTS)
+
+
+def test_a_room_can_be_planned_with_products_of_the_catalogue(studio: Studio) -> None:
+    form = RoomForm({"catalogue": [str(studio.cream.product_id)]}, user=studio.producer)
+    form.is_valid()
+    assert "catalogue" not in form.errors
+    assert form.cleaned_data["products"] == (FACTS,)
+    stranger = RoomForm({"catalogue": [str(studio.cream.product_id)]}, user=studio.legal)
+    assert "catalogue" in stranger.errors

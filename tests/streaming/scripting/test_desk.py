@@ -327,3 +327,24 @@ def test_one_line_is_checked_as_it_is_typed_and_nothing_is_kept(studio: Studio) 
     assert "Has to change" in answer
     assert 'hx-swap-oob="true"' in answer
     assert texts(ScriptDraft.objects.get()) == texts(draft)
+
+
+@pytest.mark.parametrize(
+    ("posted", "status"),
+    [(["\x00\u0000"], 409), (["x" * 9000] * 20, 409), ([], 409)],
+    ids=["fewer lines than the draft has", "more text than a script may have", "nothing"],
+)
+def test_what_cannot_be_a_draft_is_refused_and_nothing_is_lost(
+    studio: Studio, posted: list[str], status: int
+) -> None:
+    draft = drafted(studio)
+    client = studio.client(studio.producer)
+    for address in (f"/studio/desk/{draft.pk}/", f"/studio/desk/{draft.pk}/check/"):
+        assert client.post(address, {"line": posted, "revision": "1"}).status_code == status
+    assert texts(ScriptDraft.objects.get()) == texts(draft)
+
+
+def test_control_characters_are_not_kept(studio: Studio) -> None:
+    draft = drafted(studio)
+    lines = corrected(draft, [*texts(draft), "大家\x00好，\n欢迎。"], studio.producer)
+    assert lines[-1].text == "大家 好， 欢迎。"
