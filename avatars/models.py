@@ -65,7 +65,11 @@ class Avatar(models.Model):
 
 
 class Script(models.Model):
-    """Words to be spoken. A text is never edited: a change is a new version, and legal reads that one."""
+    """Words to be spoken. A text is never edited: a change is a new version, and legal reads that one.
+
+    `provenance`: who wrote each line, what it rests on and what the check of speech found (docs/scripts.md); empty for
+    texts from before it was kept.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="scripts")
@@ -74,6 +78,7 @@ class Script(models.Model):
     title = models.CharField(_("title"), max_length=120)
     language = models.CharField(_("language"), max_length=10)
     text = models.TextField(_("text"))
+    provenance = models.JSONField(default=dict)
     estimated_s = models.FloatField()
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -85,4 +90,5 @@ class Script(models.Model):
 
     def content(self) -> dict[str, Any]:
         """What legal approves and a permit names by digest."""
-        return {"language": self.language, "text": self.text}
+        content = {"language": self.language, "text": self.text}
+        return {**content, "provenance": self.provenance} if self.provenance else content

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from avatars.advice import advise
 from avatars.errors import AvatarNotReady, ScriptRefused
 from avatars.models import Avatar, AvatarState, Script
 from avatars.speech import estimate_duration_s
@@ -103,16 +104,26 @@ def write_script(
     language: str,
     text: str,
     previous: Script | None = None,
+    provenance: dict[str, Any] | None = None,
 ) -> Script:
     """Keep a text as a new script, or as the next version of `previous`.
 
+    `provenance`: what each line rests on; without it the text counts as written by hand by `created_by`, and what the
+    check of speech finds in it is kept beside it, for legal to decide on.
+
     Raises:
-        ScriptRefused: the synthesiser cannot speak it; the text says why.
+        ScriptRefused: the synthesiser cannot speak it, the text says why; script_superseded, provenance_differs.
     """
     try:
         seconds = estimate_duration_s(text, language)
     except SpeechError as error:
         raise ScriptRefused(error.code, error.text) from error
+    if provenance is None:
+        provenance = advise(organisation=organisation, author=str(created_by), language=language, text=text)
+    if "\n".join(line["text"] for line in provenance["lines"]) != "\n".join(text.splitlines()):
+        raise ScriptRefused("provenance_differs", _("The lines and their sources are not those of this text."))
+    if previous and Script.objects.filter(previous=previous).exists():
+        raise ScriptRefused("script_superseded", _("A colleague has saved a newer version. Open that one."))
     return Script.objects.create(
         organisation=organisation,
         created_by=created_by,
@@ -120,6 +131,7 @@ def write_script(
         title=title[:120],
         language=language,
         text=text,
+        provenance=provenance,
         estimated_s=seconds,
     )
 

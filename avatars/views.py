@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,12 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from avatars import selectors, services
+from avatars.advice import advise
 from avatars.demo import PRESENTER, presenter_is_drawn
 from avatars.errors import AvatarNotReady
 from avatars.forms import AvatarForm, ScriptForm, TakeForm
 from avatars.models import Avatar, AvatarState, Script
 from compliance.accounts.access import active_organisation, role_required, signed_in
-from compliance.accounts.models import Role
+from compliance.accounts.models import Organisation, Role, User
 from compliance.accounts.selectors import has_role
 from compliance.errors import AvowError
 from compliance.jobs.models import JobState
@@ -26,6 +28,7 @@ from compliance.release.media import serve
 from compliance.release.models import Review, Take
 from compliance.release.services import Campaign, ask_for_permit, cancel_take
 from compliance.release.steps import steps_of
+from compliance.textdiff import diff
 
 studio = role_required(*selectors.STUDIO_ROLES)
 producer = role_required(Role.PRODUCER)
@@ -122,10 +125,15 @@ def script_new(request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
     """Write a script, or the next version of one."""
     user = signed_in(request)
     previous = get_object_or_404(selectors.scripts_for(user), pk=pk, next__isnull=True) if pk else None
+    organisation = previous.organisation if previous else active_organisation(request, Role.PRODUCER)
     initial = {"title": previous.title, "language": previous.language, "text": previous.text} if previous else {}
     form = ScriptForm(request.POST or None, initial=initial)
+    context: dict[str, Any] = {"form": form, "previous": previous}
+    if request.POST.get("do") == "check":
+        context["advice"] = _advice(organisation, user, form)
+        template = "scripting/_advice.html" if request.headers.get("HX-Request") else "studio/script_new.html"
+        return render(request, template, context)
     if request.method == "POST" and form.is_valid():
-        organisation = previous.organisation if previous else active_organisation(request, Role.PRODUCER)
         try:
             made = services.write_script(
                 organisation=organisation, created_by=user, previous=previous, **form.cleaned_data
@@ -134,8 +142,16 @@ def script_new(request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
             form.add_error("text", error.text)
         else:
             return redirect("studio:script", made.id)
-    context = {"form": form, "previous": previous}
     return render(request, "studio/script_new.html", context, status=422 if form.errors else 200)
+
+
+def _advice(organisation: Organisation, user: User, form: ScriptForm) -> dict[str, Any] | None:
+    """What the check of speech says about the text in a form that need not be complete yet; nothing is kept."""
+    form.is_valid()
+    text, language = form.cleaned_data.get("text", ""), form.cleaned_data.get("language", "")
+    if not text or not language:
+        return None
+    return advise(organisation=organisation, author=str(user), language=language, text=text)
 
 
 @require_GET
@@ -143,7 +159,18 @@ def script_new(request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
 def script(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One version of a script with what legal said about it."""
     found = get_object_or_404(selectors.scripts_for(signed_in(request)), pk=pk)
-    context = {"script": found, "reviews": _reviews_about(found), "versions": _versions(found)}
+    versions = _versions(found)
+    against = next((version for version in versions[1:] if str(version.pk) == request.GET.get("against")), None)
+    against = against or found.previous
+    context = {
+        "script": found,
+        "reviews": _reviews_about(found),
+        "versions": [(version, _reviews_about(version).first()) for version in versions],
+        "against": against,
+        "pieces": diff(against.text, found.text) if against else (),
+        "newest": not Script.objects.filter(previous=found).exists(),
+        "may_produce": has_role(signed_in(request), found.organisation, Role.PRODUCER),
+    }
     return render(request, "studio/script.html", context)
 
 

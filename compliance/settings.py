@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "compliance.audit",
     "avatars",
     "streaming",
+    "streaming.scripting",
 ]
 
 MIDDLEWARE = [
@@ -268,6 +269,17 @@ AVOW_WITHDRAWAL_STEPS = [
     ("releases", "compliance.release.withdrawing.list_for_takedown"),
     ("avatars", "avatars.services.destroy_avatars_of_grant"),
 ]
+# Who checks the words of a script, and what a page of brand legal shows beside the content: review kind -> function.
+AVOW_SCRIPT_ADVISER = "streaming.scripting.advice.advise"
+AVOW_REVIEW_NOTES = {"script": "streaming.scripting.reviewing.notes_on"}
+# A language model, by any OpenAI-compatible address (up to /v1); without one the built-in composer writes. The key
+# comes from the environment or from a file.
+AVOW_MODEL_URL = env.str("AVOW_MODEL_URL", default="")
+AVOW_MODEL_NAME = env.str("AVOW_MODEL_NAME", default="")
+AVOW_MODEL_KEY = env.str("AVOW_MODEL_KEY", default="")
+AVOW_MODEL_KEY_FILE = env.str("AVOW_MODEL_KEY_FILE", default="")
+# Seconds a person waits for the model's words in a script draft before the composer's are taken.
+AVOW_MODEL_DRAFT_S = env.float("AVOW_MODEL_DRAFT_S", default=20.0)
 AVOW_JOB_LEASE_S = env.int("AVOW_JOB_LEASE_S", default=30)
 AVOW_JOB_MAX_ATTEMPTS = env.int("AVOW_JOB_MAX_ATTEMPTS", default=5)
 

@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("consent/", include("compliance.consent.urls")),
     path("", include("streaming.urls")),
+    path("studio/", include("streaming.scripting.urls")),
     path("studio/", include("avatars.urls")),
     path("legal/", include("compliance.legal.urls")),
     path("releases/", include("compliance.release.urls")),

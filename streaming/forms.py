@@ -14,12 +14,15 @@ from avatars.models import Avatar, AvatarState
 from avatars.selectors import avatars_for
 from avatars.services import FORMATS
 from avatars.speech import LANGUAGES
-from compliance.accounts.models import User
+from compliance.accounts.models import Role, User
 from compliance.consent import vocab
 from compliance.errors import AvowError
 from streaming.dialogue.facts import ProductFacts
 from streaming.errors import RundownInvalid
 from streaming.rundown import Rundown, RundownItem
+from streaming.scripting.choices import ProductChoice
+from streaming.scripting.models import Product
+from streaming.scripting.selectors import products_for
 
 _HEAD = re.compile(r"#\s*(?P<title>.+?)(?:\s*[x×](?P<repeats>\d{1,2}))?\s*$")  # people type both
 
@@ -70,6 +73,10 @@ class RoomForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 6}),
         help_text=_("JSON, one product or a list. With facts the host answers comments, from them and nothing else."),
     )
+    catalogue = ProductChoice(
+        Product.objects.none(), label=_("Products of the catalogue"), required=False,
+        widget=forms.CheckboxSelectMultiple, help_text=_("Their newest facts are taken over into the plan."),
+    )  # fmt: skip
     picture = forms.ChoiceField(label=_("Picture"), choices=[(name, PICTURES[name]) for name in FORMATS])
     channel = forms.ChoiceField(label=_("Channel"), choices=CHANNELS)
     product_category = forms.ChoiceField(label=_("Product category"), choices=list(vocab.PRODUCT_CATEGORIES.items()))
@@ -83,6 +90,17 @@ class RoomForm(forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["avatar"].queryset = avatars_for(user).filter(state=AvatarState.READY)  # type: ignore[attr-defined]
+        offered = products_for(user, Role.PRODUCER).filter(retired_at__isnull=True)
+        self.fields["catalogue"].queryset = offered  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """The products of the catalogue join those given as JSON; both are of the avatar's organisation."""
+        data = super().clean() or {}
+        chosen, avatar = data.get("catalogue") or (), data.get("avatar")
+        if avatar and any(product.organisation_id != avatar.organisation_id for product in chosen):
+            self.add_error("catalogue", _("Choose products of the organisation that the avatar belongs to."))
+        data["products"] = (*(data.get("products") or ()), *(product.current.facts() for product in chosen))
+        return data
 
     def clean_products(self) -> tuple[ProductFacts, ...]:
         if not (text := self.cleaned_data["products"].strip()):

@@ -14,6 +14,7 @@ from compliance.accounts.access import role_required, signed_in
 from compliance.accounts.models import Role
 from compliance.legal import selectors
 from compliance.legal.forms import DecisionForm
+from compliance.legal.notes import notes_on
 from compliance.release.models import ReviewState
 from compliance.release.services import decide_review
 
@@ -45,9 +46,8 @@ def review(request: HttpRequest, pk: UUID) -> HttpResponse:
         decide_review(review=found, decided_by=user, approve=approve, comment=form.cleaned_data["comment"])
         messages.success(request, _("Approved.") if approve else _("Rejected."))
         return redirect("legal:queue")
-    return render(
-        request, "legal/review.html", {"review": found, "form": form}, status=422 if form.errors else 200
-    )
+    context = {"review": found, "form": form, "notes": notes_on(found)}
+    return render(request, "legal/review.html", context, status=422 if form.errors else 200)
 
 
 @require_GET

@@ -18,7 +18,10 @@ from compliance.consent.asking import request_grant, request_use
 from compliance.consent.models import Grant
 from compliance.consent.terms import GrantTerms
 from compliance.release.models import Mark, Permit, Quarantine, Release, Review, Take
+from streaming.demo import FACTS
 from streaming.models import Air, Room
+from streaming.scripting.models import Product, ScriptDraft
+from streaming.scripting.services import revise_script, save_product
 from tests.road import World
 
 pytestmark = pytest.mark.django_db
@@ -105,9 +108,12 @@ def things(world: World) -> dict[str, Any]:
     review = Review.objects.filter(organisation=world.brand).first()
     approval = request_use(grant=grant, use_id=take.id, description="S", requested_by=world.producer)
     membership = Membership.objects.get(user=world.legal)
+    product = save_product(organisation=world.brand, by=world.producer, facts=FACTS).product
+    draft = revise_script(script=script, by=world.producer)
     return {
         "grant": grant, "take": take, "release": release, "avatar": avatar, "script": script, "review": review,
         "room": room, "request": request, "organisation": world.brand, "approval": approval, "membership": membership,
+        "product": product, "draft": draft,
     }  # fmt: skip
 
 
@@ -116,6 +122,7 @@ SUBJECT = {
     "consent:": "grant", "api-grant": "grant", "api-take": "take", "api-release": "release", "release:": "release",
     "studio:avatar": "avatar", "studio:script": "script", "studio:take": "take", "legal:review": "review",
     "audit:": "release", "accounts:": "organisation", "rooms:": "room",
+    "scripting:product": "product", "scripting:desk": "draft", "scripting:revise": "script",
 }  # fmt: skip
 
 
@@ -204,5 +211,8 @@ def _state(things: dict[str, Any]) -> list[Any]:
         Release.objects.get(pk=ids[2]).state,
         Avatar.objects.get(pk=ids[3]).state,
         Script.objects.count(),
+        ScriptDraft.objects.count(),
+        things["product"].versions.count(),
+        Product.objects.get(pk=things["product"].pk).retired_at,
         Membership.objects.filter(organisation=things["organisation"]).count(),
     ]
