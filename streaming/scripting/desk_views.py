@@ -33,7 +33,8 @@ producer = role_required(Role.PRODUCER)
 def draft_new(request: HttpRequest) -> HttpResponse:
     """Say what is wanted, and have it drafted."""
     organisation, user = active_organisation(request, Role.PRODUCER), signed_in(request)
-    form = DraftForm(request.POST or None, organisation=organisation)
+    initial = {"products": request.GET.getlist("products")}
+    form = DraftForm(request.POST or None, initial=initial, organisation=organisation)
     if request.method == "POST" and form.is_valid():
         use_model = form.cleaned_data.get("writer") == "model"
         try:

@@ -318,6 +318,11 @@ def test_the_desk_works_without_scripts(studio: Studio) -> None:
     assert client.post(address, posted).headers["Location"] == f"/studio/scripts/{Script.objects.get().pk}/"
 
 
+def test_the_products_page_leads_to_a_draft_about_it(studio: Studio) -> None:
+    page = studio.client(studio.producer).get(f"/studio/desk/?products={studio.cream.product_id}").content.decode()
+    assert "checked" in page.partition(f'value="{studio.cream.product_id}"')[2].partition(">")[0]
+
+
 def test_one_line_is_checked_as_it_is_typed_and_nothing_is_kept(studio: Studio) -> None:
     draft = drafted(studio)
     words = texts(draft)
