@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,7 @@ _UNTURNED = (Geometry(), Geometry(flip=True))
 _P_SHOWS = 1e-4  # bound below which a window is counted to a mark that was decoded from its clip
 _OWN_SHARE = 0.6  # of the score a window reaches by itself, which the common shift must leave it
 _MIN_SYNC = 4.7  # most empty windows stay below at their best shift; saves hopeless decodings
+_MIN_SUM_SYNC = 5.8  # the same for windows by themselves; a mark that can be decoded shows at 8.6 +- 1
 _MIN_JOINT_SYNC = 5.2  # the same for the best beginning of all windows together
 _STRETCH = 12  # windows that are read together: at most three time slots
 _JOIN_GAP_S = 2.5
@@ -234,7 +236,7 @@ class _Detector:
     def _decode_apart(self, sightings: Sequence[Sighting]) -> Decoded | None:
         """Decodes windows that show the tile by themselves, all or in halves: the mark may change half-way."""
         clear = [s for s in sightings if s.score >= _MIN_SYNC]
-        if not clear:
+        if math.hypot(*(s.score for s in clear)) < _MIN_SUM_SYNC:
             return None
         decoded = self._decoder.decode(clear)
         if decoded is not None or len(clear) == 1:

@@ -43,6 +43,8 @@ class GeometrySearch:
         self._windows = [w for w, shape in zip(windows, shapes, strict=True) if shape == commonest]
         self._carriers = carriers
         self._sums: dict[Level, list[View]] = {}
+        self._sweeps: dict[Level, list[KeyedSweep]] = {}
+        self._repetitions: dict[Level, Periodicity] = {}
         self._tried: list[Geometry] = []
 
     def likely(self) -> Iterator[Geometry]:
@@ -79,33 +81,42 @@ class GeometrySearch:
         return evidence_map(view, self._carriers, geometry)
 
     def _repeating(self, level: Level, aspects: Sequence[float], angles: float) -> Iterator[Geometry]:
-        residuals = [window.view(level).residual for window in self._windows]
-        low, high = _SCALES[level]
-        tile = self.views(level)[0].tile
-        unit = math.sqrt(tile[0] * tile[1])
-        repetition = Periodicity(residuals, low * unit, min(high * unit, 0.75 * max(residuals[0].shape)))
+        repetition, tile = self._repetition(level), self.views(level)[0].tile
         for lattice in repetition.best(_LATTICES, aspects, angles):
             if lattice.score < _REPEATS:
                 return
             yield from self._settled(_placements(lattice, tile))
 
+    def _repetition(self, level: Level) -> Periodicity:
+        if level not in self._repetitions:
+            residuals = [window.view(level).residual for window in self._windows]
+            low, high = _SCALES[level]
+            unit = math.sqrt(math.prod(self.views(level)[0].tile))
+            longest = min(high * unit, 0.75 * max(residuals[0].shape))
+            self._repetitions[level] = Periodicity(residuals, low * unit, longest)
+        return self._repetitions[level]
+
     def _swept(self, level: Level, geometries: Sequence[Geometry], *, halves: bool = True) -> Iterator[Geometry]:
-        views = self.views(level)
-        scores = KeyedSweep(views if halves else views[:1], self._carriers).scores(geometries)
+        sweeps = self._keyed(level) if halves else self._keyed(level)[:1]
+        scores = np.max([sweep.scores(geometries) for sweep in sweeps], axis=0)
         for index in np.argsort(-scores, kind="stable")[:_CANDIDATES]:
             yield from self._settled([geometries[int(index)]])
 
+    def _keyed(self, level: Level) -> list[KeyedSweep]:
+        """The sweeps over `views`."""
+        if level not in self._sweeps:
+            self._sweeps[level] = [KeyedSweep(view, self._carriers) for view in self.views(level)]
+        return self._sweeps[level]
+
     def _settled(self, supposed: Sequence[Geometry]) -> Iterator[Geometry]:
         """The best of some geometries, refined where it is seen best, if it stands out."""
-        scored = [
-            (agreement(view, self._carriers, geometry)[0], index, view)
-            for index, geometry in enumerate(supposed)
-            for view in self.views(level_for(geometry))
-        ]
-        score, index, view = max(scored, key=lambda item: item[0])
-        if score < _PLAUSIBLE:
+        level = level_for(supposed[0])
+        scores = np.stack([sweep.scores(supposed) for sweep in self._keyed(level)])
+        which, index = np.unravel_index(int(scores.argmax()), scores.shape)
+        if scores[which, index] < _PLAUSIBLE:
             return
-        geometry, score = refined(supposed[index], view, self._carriers)
+        view, sweep = self.views(level)[which], self._keyed(level)[which]
+        geometry, score = refined(supposed[int(index)], view, self._carriers, sweep)
         if score >= _STANDS_OUT and not any(_same(geometry, other) for other in self._tried):
             self._tried.append(geometry)
             yield geometry

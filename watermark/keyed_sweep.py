@@ -20,15 +20,15 @@ _BATCH = 128
 
 
 class KeyedSweep:
-    """Scores geometries against a few residuals of one shape: one transform of each serves all of them.
+    """Scores geometries against one residual, whose transform serves all of them.
 
     A score is that of the synchronisation carriers at their best shift and in the better of both polarities, see
-    `watermark.bounds`; the best residual counts.
+    `watermark.bounds`. Perspective is left aside.
     """
 
-    def __init__(self, views: Sequence[View], carriers: Carriers) -> None:
-        self._spectra = [(FreeSpectrum(view.residual), view.tile) for view in views]
-        self._device = views[0].residual.device
+    def __init__(self, view: View, carriers: Carriers) -> None:
+        self._spectrum, self._tile = FreeSpectrum(view.residual), view.tile
+        self._device = view.residual.device
         lattice = frequencies()[carriers.sync]
         self._lattice = torch.from_numpy(lattice.astype(np.float32)).to(self._device)
         # The inverse real transform turns the other way round than `best_shift`, hence the conjugate phases.
@@ -38,17 +38,14 @@ class KeyedSweep:
         self._cells = torch.from_numpy(cells).to(self._device)
 
     def scores(self, geometries: Sequence[Geometry]) -> npt.NDArray[np.float64]:
-        """float64[N]: how well each geometry explains the best of the residuals."""
+        """float64[N]: how well each geometry explains the residual."""
         parts = [self._batch(geometries[start : start + _BATCH]) for start in range(0, len(geometries), _BATCH)]
         return torch.cat(parts).cpu().numpy().astype(np.float64)
 
     def _batch(self, geometries: Sequence[Geometry]) -> Tensor:
-        best = torch.zeros(len(geometries), device=self._device)
-        for spectrum, tile in self._spectra:
-            matrices = np.stack([cycles_per_pixel(tile, g) for g in geometries]).astype(np.float32)
-            points = torch.einsum("kc,ndc->nkd", self._lattice, torch.from_numpy(matrices).to(self._device))
-            best = torch.maximum(best, self._peaks(spectrum.at(points).conj() * self._carrier))
-        return best
+        matrices = cycles_per_pixel(self._tile, geometries).astype(np.float32)
+        points = torch.einsum("kc,ndc->nkd", self._lattice, torch.from_numpy(matrices).to(self._device))
+        return self._peaks(self._spectrum.at(points).conj() * self._carrier)
 
     def _peaks(self, turned: Tensor) -> Tensor:
         """float[N]: the best score over all shifts of complex64[N, sync] amplitudes, conjugate and turned."""

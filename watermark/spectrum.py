@@ -81,12 +81,11 @@ def _folded(residual: Tensor, tile: tuple[float, float], geometry: Geometry) -> 
     extent = np.abs(flat @ np.linalg.inv(matrix).T).max(axis=0)
     pairs = np.minimum(np.ceil(extent), _MAX_TILES // 2).astype(int)  # two tiles each; half of them on each side
     x, y = (_positions(int(n), str(residual.device)) for n in pairs)
-    px = matrix[0, 0] * x[:, None] + matrix[0, 1] * y[None, :]
-    py = matrix[1, 0] * x[:, None] + matrix[1, 1] * y[None, :]
-    if tilt.any():
-        nearer = 1 + px * tilt[0] + py * tilt[1]
-        px, py = px / nearer, py / nearer
-    grid = torch.stack([px * (2 / columns), py * (2 / rows)], dim=-1)
+    grid = torch.empty(len(x), len(y), 2, device=residual.device)
+    torch.add(matrix[0, 0] * 2 / columns * x[:, None], matrix[0, 1] * 2 / columns * y[None, :], out=grid[..., 0])
+    torch.add(matrix[1, 0] * 2 / rows * x[:, None], matrix[1, 1] * 2 / rows * y[None, :], out=grid[..., 1])
+    if geometry.tilt_x or geometry.tilt_y:
+        grid /= (1 + grid @ torch.tensor([geometry.tilt_x, geometry.tilt_y], device=residual.device))[..., None]
     laid = F.grid_sample(residual[None, None], grid[None], mode="bicubic", align_corners=False)[0, 0]
     size = 2 * _SAMPLES
     return laid.reshape(int(pairs[0]), size, int(pairs[1]), size).sum(dim=(0, 2))

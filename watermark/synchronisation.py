@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -176,6 +177,18 @@ def _settle(raw: Lines, carriers: Carriers) -> tuple[float, Lines]:
     return _score(still, carriers.theta, carriers.sync), still
 
 
+def _peaks(turned: Lines, lattice: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """float32[N]: the highest real part of the sum of complex[N, K] amplitudes over all shifts.
+
+    The inverse of a real transform needs half of the grid and counts every amplitude twice.
+    """
+    grids = np.zeros((len(turned), SHIFT_GRID, SHIFT_GRID // 2 + 1), dtype=np.complex64)
+    grids[:, lattice[:, 0] % SHIFT_GRID, lattice[:, 1]] = turned.conj()
+    sums = torch.fft.irfft2(torch.from_numpy(grids), s=(SHIFT_GRID, SHIFT_GRID), norm="forward")
+    peaks: npt.NDArray[np.float32] = sums.amax(dim=(1, 2)).numpy() / 2
+    return peaks
+
+
 def align(sightings: Sequence[Sighting], carriers: Carriers) -> tuple[float, list[Sighting]]:
     """The windows with the shifts that the key's sequence of time slots gives them, and the score of their sum.
 
@@ -191,10 +204,7 @@ def align(sightings: Sequence[Sighting], carriers: Carriers) -> tuple[float, lis
     raw = np.stack([s.raw for s in sightings])
     sums = np.stack([(raw[:, sync] * back[row][:, sync]).sum(axis=0) for row in slots])
     turned = sums * np.exp(-1j * carriers.theta[sync])
-    grids = np.zeros((len(slots), SHIFT_GRID, SHIFT_GRID), dtype=np.complex64)
-    grids[:, frequencies()[sync, 1], frequencies()[sync, 0] % SHIFT_GRID] = turned
-    peaks = np.fft.fft2(grids).real.max(axis=(1, 2)) / (np.linalg.norm(turned, axis=1) + 1e-12)
-    row = slots[int(peaks.argmax())]
+    row = slots[int((_peaks(turned, frequencies()[sync]) / (np.linalg.norm(turned, axis=1) + 1e-12)).argmax())]
     total = (raw * back[row]).sum(axis=0)
     score, still = _settle(total, carriers)
     shift = still / np.where(total == 0, 1, total)

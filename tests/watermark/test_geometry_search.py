@@ -19,6 +19,7 @@ from watermark import Key, MarkPattern, detect_frames
 from watermark.carriers import Carriers
 from watermark.evidence_map import evidence_map
 from watermark.geometry import Geometry, cycles_per_pixel, pixels_per_tile
+from watermark.keyed_sweep import KeyedSweep
 from watermark.lattice import TILE_AT_REFERENCE, frequencies
 from watermark.periodicity import Periodicity
 from watermark.refinement import refined
@@ -60,7 +61,7 @@ def pictured(phases: npt.NDArray[np.float64], geometry: Geometry, shift: tuple[f
 @settings(max_examples=30, deadline=None)
 @given(geometries)
 def test_frequencies_and_places_are_dual(geometry: Geometry) -> None:
-    product = cycles_per_pixel(TILE, geometry).T @ pixels_per_tile(TILE, geometry)
+    product = cycles_per_pixel(TILE, [geometry])[0].T @ pixels_per_tile(TILE, geometry)
     assert np.allclose(product, np.eye(2), atol=1e-9)
     assert (np.linalg.det(pixels_per_tile(TILE, geometry)) < 0) == geometry.flip
     assert 0 < geometry.crop <= 1
@@ -186,6 +187,7 @@ def test_the_ascent_is_not_caught_on_a_side_ridge(marked_studio: Frames, key: Ke
     start = Geometry(0.961, 0.96, -0.44, shear=-0.007)
     copy = [scenes.frame_of(squeezed(scenes.luma_of(f)), i) for i, f in enumerate(marked_studio[:25])]
     window = next(windows(scenes.reencoded(copy, crf="21"), tile_at_reference=TILE_AT_REFERENCE))
-    found, _ = refined(start, window.view(Level.REFERENCE), Carriers(key))
+    view, carriers = window.view(Level.REFERENCE), Carriers(key)
+    found, _ = refined(start, view, carriers, KeyedSweep(view, carriers))
     assert (found.angle, found.shear) == (0.0, 0.0)
     assert (found.scale_x, found.scale_y) == pytest.approx((0.95, 1.0), rel=0.01)
