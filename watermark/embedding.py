@@ -74,7 +74,10 @@ class Embedder:
         self._band = self._step * _GRID // _BANDS
         self._share = _share_in_squares(min(width, height))
         even = round(uniform_strength(self._share) * _STRENGTH_ONE)
-        self._even = None if mask else torch.tensor(even, dtype=torch.int16, device=self._device)
+        self._even = None if mask else torch.full((1, 1, width), even, dtype=torch.int16, device=self._device)
+        # Added before the shift it rounds to nearest.
+        self._half = torch.tensor(1 << (_SHIFT - 1), dtype=torch.int16, device=self._device)
+        self._across, self._down = (_ramp(n, self._device) for n in (self._step * _GRID, _BANDS))
         self._planes: dict[int, _Plane] = {}
         # Kept from frame to frame: fresh pages for every frame would cost as much as the arithmetic.
         self._scratch = [torch.empty(0, dtype=torch.int16, device=self._device) for _ in range(2)]
@@ -101,15 +104,14 @@ class Embedder:
             start = end
         return marked
 
+    @torch.inference_mode()
     def _sum(self, luma: Tensor, slot: int, weight: int) -> Tensor:
         """int16[n, height, width]: the frames with their mark, within 0 .. 255; overwritten by the next call."""
         plane = self._blend(slot, weight)
         strength = self._strength(luma, plane.power) if self._even is None else self._even
         lines = plane.pattern.reshape(-1, self._band, self.width).expand(len(luma), -1, -1, -1)
         change = self._scratch[0].resize_(lines.shape)
-        torch.mul(lines, strength, out=change)
-        # Adding a half before the shift rounds to nearest.
-        change.add_(1 << (_SHIFT - 1)).bitwise_right_shift_(_SHIFT)
+        torch.addcmul(self._half, lines, strength, out=change).bitwise_right_shift_(_SHIFT)
         # 16 bits hold every sum; clamping instead of wrapping keeps black black.
         total = self._scratch[1].resize_(luma.shape).copy_(luma)
         return total.add_(change.reshape(len(luma), -1, self.width)[:, : self.height]).clamp_(0, 255)
@@ -120,9 +122,9 @@ class Embedder:
         coarse.mul_(_STRENGTH_ONE).add_(0.5)  # the conversion to whole numbers cuts off
         padded = F.pad(coarse[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
         # Columns first, while there are few rows; the last axis stays contiguous where most of the work is.
-        wide = _stretched(padded.transpose(1, 2).contiguous(), self._step * _GRID, self.width)
+        wide = _stretched(padded.transpose(1, 2).contiguous(), self._across, self.width)
         bands = -(-self.height // self._band)
-        tall = _stretched(wide.transpose(1, 2).contiguous(), _BANDS, bands)
+        tall = _stretched(wide.transpose(1, 2).contiguous(), self._down, bands)
         return tall.to(torch.int16)[:, :, None]
 
     def _place(self, t_s: float) -> tuple[int, int]:
@@ -157,12 +159,16 @@ class Embedder:
         return self._planes[index]
 
 
-def _stretched(points: Tensor, spacing: int, length: int) -> Tensor:
+def _ramp(spacing: int, device: torch.device) -> Tensor:
+    """float[1, 1, spacing, 1]: from 0 up to 1, which it does not reach."""
+    return torch.arange(spacing, device=device, dtype=torch.float32)[None, None, :, None] / spacing
+
+
+def _stretched(points: Tensor, ramp: Tensor, length: int) -> Tensor:
     """float[n, length, m]: linear interpolation of float[n, k, m] along k; the first point lies half a spacing out."""
-    ramp = torch.arange(spacing, device=points.device, dtype=torch.float32)[None, None, :, None] / spacing
     low, step = points[:, :-1, None], (points[:, 1:] - points[:, :-1])[:, :, None]
     fine = torch.addcmul(low, step, ramp).reshape(len(points), -1, points.shape[2])
-    return fine[:, spacing // 2 :][:, :length]
+    return fine[:, ramp.shape[2] // 2 :][:, :length]
 
 
 def _share_in_squares(short_side: int) -> float:
