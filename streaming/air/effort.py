@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -37,6 +37,7 @@ class Exertion:
     """How one room copes: time worked against time shown, over all its sessions."""
 
     pressure: Pressure = field(default_factory=Pressure)
+    now: Callable[[], float] = time.perf_counter
     _began: float = 0.0
     _idle: float = 0.0
 
@@ -46,7 +47,7 @@ class Exertion:
 
     def begin(self) -> None:
         """A session begins: what came before does not count as work."""
-        self._began, self._idle = time.perf_counter(), 0.0
+        self._began, self._idle = self.now(), 0.0
 
     def rested(self, seconds: float) -> None:
         """So long nothing was done because nothing was due."""
@@ -54,7 +55,7 @@ class Exertion:
 
     def segment(self, *, lag_s: float, media_s: float) -> bool:
         """A segment of `media_s` seconds is made. Returns whether the effort has changed."""
-        now, before = time.perf_counter(), self.effort
+        now, before = self.now(), self.effort
         work, self._began, self._idle = now - self._began - self._idle, now, 0.0
         return self.pressure.observe(lag_s=lag_s, work_s=work, media_s=media_s) is not before
 
@@ -77,7 +78,7 @@ class Double:
 
     def prepare(self, effort: Effort) -> None:
         """Load the smaller figure in the background as soon as it may be needed."""
-        if effort is Effort.HALF_RATE and self._small is None:
+        if effort in (Effort.HALF_RATE, Effort.SMALL) and self._small is None:
             threading.Thread(target=self._load_small, daemon=True).start()
 
     def _load_small(self) -> None:

@@ -137,6 +137,7 @@ class Stage:
             RoomRefused: the gate has refused; OwnershipLost: another performs this room now; OSError: the gate is gone.
         """
         double = Double(model, self.spec)
+        double.prepare(self.exertion.effort)
         probe = Packager(self.spec, start_ns=0)
         answer = self.gate.ask("begin", {one.name: probe.init(one.name) for one in self.spec.renditions})
         current = Slice.read(answer)
@@ -180,10 +181,9 @@ class Stage:
         Raises:
             RoomRefused: clock_stepped; media time and wall clock have parted, and a new session brings them together.
         """
-        before = time.perf_counter()
+        before = self.exertion.now()
         tick = self.clock.pace(frame)
-        if not tick.lag_ns:
-            self.exertion.rested(time.perf_counter() - before)
+        self.exertion.rested(self.exertion.now() - before)
         if tick.paused or abs(tick.stepped_ns) > _STEP_NS:
             text = _("The clock was set, or the machine stood still: the host begins anew.")
             raise RoomRefused("clock_stepped", text)

@@ -125,7 +125,7 @@ class Director:
         if not feasible:
             return "none", None, {}
         expected = means(self._state.arms)
-        if forced := self._forced(feasible, at):
+        if forced := self._forced(feasible, at, round_):
             rule, item = forced
             return rule, item.id, {item.id: Option(item.id, "", round(expected[item.id], 4), 0.0, 1.0)}
         left = self._left(feasible, round_, excluded)
@@ -138,8 +138,8 @@ class Director:
         }
         return "explored" if picked.explored else "learned", picked.choice, options
 
-    def _forced(self, feasible: list[RundownItem], at: float) -> tuple[str, RundownItem] | None:
-        """What legal, duty or a revert leaves no choice about."""
+    def _forced(self, feasible: list[RundownItem], at: float, round_: int) -> tuple[str, RundownItem] | None:
+        """What legal, duty, a revert or the first round leaves no choice about."""
         by_id = {item.id: item for item in feasible}
         if self._locks.frozen:
             return "frozen", self._next_in_plan(feasible)
@@ -149,7 +149,9 @@ class Director:
         most = max(feasible, key=lambda item: due[item.id])
         if due[most.id] > 0:
             return "duty", most
-        return ("after_revert", self._next_in_plan(feasible)) if self._plan_next else None
+        if self._plan_next or round_ == 0:
+            return "after_revert" if self._plan_next else "first_round", self._next_in_plan(feasible)
+        return None
 
     def _next_in_plan(self, feasible: list[RundownItem]) -> RundownItem:
         """The feasible block that follows the last one played in the planned order."""

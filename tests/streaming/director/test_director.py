@@ -81,13 +81,15 @@ def test_the_same_records_give_the_same_next_decision() -> None:
 
 def test_every_decision_tells_its_reason_and_its_odds() -> None:
     room = director()
-    decision = room.decide(0.0, AudienceMeter().picture(0.0))
+    played = play(room, dict.fromkeys(NAMES, 0.5), 6, random.Random(2))
+    assert played == list(NAMES), "the first round shows what each brings"
+    decision = room.decide(360.0, AudienceMeter().picture(360.0))
     assert decision.reason["en"]
     assert decision.reason["zh"]
     assert sum(option.propensity for option in decision.options) == pytest.approx(1.0, abs=0.01)
     assert min(option.propensity for option in decision.options) > 0
     assert Decision.from_json(decision.to_json()) == decision
-    second = room.decide(10.0)
+    second = room.decide(370.0)
     assert {option.item_id: option.excluded for option in second.options}[decision.choice or ""] == "too_soon"
 
 
