@@ -102,7 +102,7 @@ def _standings(room: Room, on_air: str) -> list[ItemStanding]:
     log = room.director_log.order_by()
     current = log.filter(kind=DirectorRecordKind.DECISION, decision_id=on_air).values_list("item_id", flat=True).first()
     plays = dict(log.filter(kind=DirectorRecordKind.LEARNED).values_list("item_id").annotate(count=Count("id")))
-    brought = {
+    brought: dict[str, dict[str, Any]] = {
         row["item_id"]: row
         for row in log.filter(kind=DirectorRecordKind.LEARNED)
         .exclude(decision_id__in=_taken_back(room))

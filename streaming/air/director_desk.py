@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import DatabaseError, close_old_connections, connections, transaction
 
@@ -226,9 +227,9 @@ class DirectorDesk:
             locks=locks,
         )
 
-    def _records(self, rows: Iterator[tuple[int, object]]) -> Iterator[Record]:
+    def _records(self, rows: Iterator[tuple[int | None, Any]]) -> Iterator[Record]:
         for ordinal, data in rows:
-            self._ordinal = ordinal
+            self._ordinal = ordinal or 0
             yield read_record(json.dumps(data))
 
     def _unfinished(self) -> Block | None:

@@ -55,7 +55,7 @@ class Figure:
 
 class Script:
     def next_line(self) -> Line:
-        return Line("今天为大家介绍润肤霜，每瓶五十毫升。", Source.RUNDOWN, "a", pause_s=0.2)
+        return Line("大家好，欢迎。", Source.RUNDOWN, "a", pause_s=0.2)
 
     def close(self) -> None:
         return
@@ -127,7 +127,7 @@ class Drawn:
     """Stands for the double on a real stage: the same still, in full size, as often as it is asked for."""
 
     def __init__(self, *_given: object) -> None:
-        self._still = next(scenery(1, width=1280, height=720))
+        self._still = next(scenery(1, width=640, height=360))
 
     def prepare(self, effort: Effort) -> None:
         return
@@ -178,7 +178,7 @@ def on_stage(room: Room, gate: Gate, exertion: Exertion, clock: RoomClock, folde
         line = GateLine(folder / "s", room, lease.fence)
         threading.Thread(target=gate.serve, args=(listener.accept()[0],), daemon=True).start()
         try:
-            Stage(room, lease, line, Script(), gate.stop, clock, stream_spec(1280, 720, 25), exertion).run(folder)
+            Stage(room, lease, line, Script(), gate.stop, clock, stream_spec(640, 360, 25), exertion).run(folder)
         finally:
             line.close()
             (folder / "s").unlink()

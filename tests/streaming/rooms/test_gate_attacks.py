@@ -138,13 +138,13 @@ def test_what_cannot_be_kept_is_said_and_the_room_recovers(
         assert held.thread._goes_on(held.broadcast, held.lease, room)
         assert room.events.filter(code="database_back").count() == 1
         # --- the clock is set back by an hour ---
-        real = time.time_ns
-        monkeypatch.setattr(on_air.time, "time_ns", lambda: real() - 3600 * 10**9)
+        now = time.time_ns()
+        monkeypatch.setattr(on_air.time, "time_ns", lambda: now - 3600 * 10**9)
         assert held.broadcast.end_ns is None
         entry = held.broadcast.put_slate("no_performer", "x")
-        assert entry.discontinuity and entry.start_ns < real() - 3000 * 10**9
+        assert entry.discontinuity and entry.start_ns < now - 3000 * 10**9
         assert held.thread._slate_due_s(held.broadcast) > 0, "the slate goes on in its own time"
-        late = message({"fence": 0, "start_ns": real()})
+        late = message({"fence": 0, "start_ns": now})
         held.thread._performer_fence = 0
         assert held.turn(late)["code"] == "segment_early"
         held.broadcast.close()
