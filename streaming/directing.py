@@ -58,8 +58,9 @@ def fix_order(*, room: Room, by: User, fixed: bool) -> Room:
     Raises:
         RoomRefused: room_not_yours.
     """
+    room = _locked(room, by)
     text = _("%(name)s has fixed the planned order.") if fixed else _("%(name)s lets the director choose again.")
-    return _lock(room, by, "order_fixed" if fixed else "order_free", text % {"name": by}, frozen=fixed)
+    return _lock(room, "order_fixed" if fixed else "order_free", text % {"name": by}, frozen=fixed)
 
 
 @transaction.atomic
@@ -69,18 +70,23 @@ def bar_item(*, room: Room, by: User, item_id: str, barred: bool) -> Room:
     Raises:
         RoomRefused: room_not_yours, item_unknown.
     """
+    room = _locked(room, by)
     titles = {item["id"]: item["title"] for item in room.plan["rundown"]}
     if item_id not in titles:
         raise RoomRefused("item_unknown", _("There is no such item in this rundown."))
     left_out = {*room.locks.get("barred", [])} - {item_id} | ({item_id} if barred else set())
     text = _("%(name)s has left out “%(item)s”.") if barred else _("%(name)s lets “%(item)s” come again.")
     said = text % {"name": by, "item": titles[item_id]}
-    return _lock(room, by, "item_barred" if barred else "item_free", said, barred=sorted(left_out))
+    return _lock(room, "item_barred" if barred else "item_free", said, barred=sorted(left_out))
 
 
-def _lock(room: Room, by: User, code: str, text: str, **changes: Any) -> Room:
+def _locked(room: Room, by: User) -> Room:
+    """The room as it stands now: two people may direct it at once."""
     _require(room, by)
-    room = Room.objects.select_for_update().get(pk=room.pk)
+    return Room.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=room.pk)
+
+
+def _lock(room: Room, code: str, text: str, **changes: Any) -> Room:
     room.locks = room.locks | changes
     room.save(update_fields=["locks"])
     note(room=room, code=code, text=text, data=changes)
