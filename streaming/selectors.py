@@ -102,8 +102,8 @@ def _standings(room: Room, on_air: str) -> list[ItemStanding]:
     log = room.director_log.order_by()
     current = log.filter(kind=DirectorRecordKind.DECISION, decision_id=on_air).values_list("item_id", flat=True).first()
     plays = dict(log.filter(kind=DirectorRecordKind.LEARNED).values_list("item_id").annotate(count=Count("id")))
-    brought: dict[str, dict[str, Any]] = {
-        row["item_id"]: row
+    brought: dict[str, tuple[float | None, int]] = {
+        row["item_id"]: (row["mean"], row["sold"] or 0)
         for row in log.filter(kind=DirectorRecordKind.LEARNED)
         .exclude(decision_id__in=_taken_back(room))
         .values("item_id")
@@ -115,8 +115,8 @@ def _standings(room: Room, on_air: str) -> list[ItemStanding]:
             id=item["id"],
             title=item["title"],
             plays=plays.get(item["id"], 0),
-            reward=brought.get(item["id"], {}).get("mean"),
-            orders=brought.get(item["id"], {}).get("sold") or 0,
+            reward=brought.get(item["id"], (None, 0))[0],
+            orders=brought.get(item["id"], (None, 0))[1],
             barred=item["id"] in barred,
             on_air=room.wanted_on_air and item["id"] == current,
         )
