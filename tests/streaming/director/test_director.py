@@ -87,7 +87,8 @@ def test_every_decision_tells_its_reason_and_its_odds() -> None:
     assert decision.reason["en"]
     assert decision.reason["zh"]
     assert sum(option.propensity for option in decision.options) == pytest.approx(1.0, abs=0.01)
-    assert min(option.propensity for option in decision.options) > 0
+    assert min(option.propensity for option in decision.options if not option.excluded) > 0
+    assert [option.excluded for option in decision.options if option.item_id == played[-1]] == ["too_soon"]
     assert Decision.from_json(decision.to_json()) == decision
     second = room.decide(370.0)
     assert {option.item_id: option.excluded for option in second.options}[decision.choice or ""] == "too_soon"
