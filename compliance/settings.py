@@ -272,14 +272,6 @@ AVOW_WITHDRAWAL_STEPS = [
 # Who checks the words of a script, and what a page of brand legal shows beside the content: review kind -> function.
 AVOW_SCRIPT_ADVISER = "streaming.scripting.advice.advise"
 AVOW_REVIEW_NOTES = {"script": "streaming.scripting.reviewing.notes_on"}
-# A language model, by any OpenAI-compatible address (up to /v1); without one the built-in composer writes. The key
-# comes from the environment or from a file.
-AVOW_MODEL_URL = env.str("AVOW_MODEL_URL", default="")
-AVOW_MODEL_NAME = env.str("AVOW_MODEL_NAME", default="")
-AVOW_MODEL_KEY = env.str("AVOW_MODEL_KEY", default="")
-AVOW_MODEL_KEY_FILE = env.str("AVOW_MODEL_KEY_FILE", default="")
-# Seconds a person waits for the model's words in a script draft before the composer's are taken.
-AVOW_MODEL_DRAFT_S = env.float("AVOW_MODEL_DRAFT_S", default=20.0)
 AVOW_JOB_LEASE_S = env.int("AVOW_JOB_LEASE_S", default=30)
 AVOW_JOB_MAX_ATTEMPTS = env.int("AVOW_JOB_MAX_ATTEMPTS", default=5)
 
@@ -305,6 +297,20 @@ AVOW_LIVE_DIR = env.str("AVOW_LIVE_DIR", default=str(VAR_DIR / "live"))
 AVOW_LIVE_KEEP_S = env.int("AVOW_LIVE_KEEP_S", default=7 * 24 * 3600)
 AVOW_LIVE_SOCKET = env.str("AVOW_LIVE_SOCKET", default=str(VAR_DIR / "live.sock"))
 AVOW_LIVE_PRESET = env.str("AVOW_LIVE_PRESET", default="veryfast")
+# A language model that words script drafts and answers on air, by any OpenAI-compatible address (up to /v1). Without one
+# the built-in composer does. The key comes from the environment or from a file; limits are those of one room in one hour.
+AVOW_MODEL_URL = env.str("AVOW_MODEL_URL", default="")
+AVOW_MODEL_NAME = env.str("AVOW_MODEL_NAME", default="")
+AVOW_MODEL_KEY = env.str("AVOW_MODEL_KEY", default="")
+AVOW_MODEL_KEY_FILE = env.str("AVOW_MODEL_KEY_FILE", default="")
+# Seconds a person waits for the model's words in a script draft before the composer's are taken.
+AVOW_MODEL_DRAFT_S = env.float("AVOW_MODEL_DRAFT_S", default=20.0)
+AVOW_MODEL_FIRST_WORD_S = env.float("AVOW_MODEL_FIRST_WORD_S", default=3.0)
+AVOW_MODEL_TOTAL_S = env.float("AVOW_MODEL_TOTAL_S", default=8.0)
+AVOW_MODEL_REQUESTS = env.int("AVOW_MODEL_REQUESTS", default=600)
+AVOW_MODEL_TOKENS = env.int("AVOW_MODEL_TOKENS", default=400_000)
+AVOW_MODEL_MONEY = env.float("AVOW_MODEL_MONEY", default=5.0)
+AVOW_MODEL_MONEY_PER_1K_TOKENS = env.float("AVOW_MODEL_MONEY_PER_1K_TOKENS", default=0.0)
 AVOW_INSPECTION_KEEP_S = env.int("AVOW_INSPECTION_KEEP_S", default=3600)
 AVOW_VIDEO_ENCODER = env.str("AVOW_VIDEO_ENCODER", default="libx264")
 AVOW_VIDEO_PRESET = env.str("AVOW_VIDEO_PRESET", default="medium")

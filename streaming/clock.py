@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from django.utils.translation import gettext as _
+
 SECOND_NS = 1_000_000_000
 
 
@@ -131,6 +133,16 @@ class Effort(IntEnum):
     HALF_RATE = 1
     SMALL = 2
     SLATE = 3
+
+
+def said(effort: Effort) -> str:
+    """What the dashboard says of a step."""
+    return {
+        Effort.FULL: _("The machine keeps up: every picture is drawn in full size."),
+        Effort.HALF_RATE: _("The machine is too slow: every picture is shown twice as long."),
+        Effort.SMALL: _("The machine is too slow: pictures are shown twice as long and drawn in half the size."),
+        Effort.SLATE: _("The machine is too slow for the host: the slate is shown for a while."),
+    }[effort]
 
 
 @dataclass

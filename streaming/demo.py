@@ -17,6 +17,8 @@ from compliance.consent.services import current_notice, give_grant
 from compliance.consent.terms import Approval, Brand, GrantTerms, Modality, Mode
 from compliance.release.services import Campaign
 from streaming.dialogue.facts import ProductFacts
+from streaming.director.expression import ExpressionLimits
+from streaming.director.freedom import Freedom
 from streaming.models import Room
 from streaming.rundown import Rundown, RundownItem
 from streaming.services import plan_room
@@ -49,6 +51,9 @@ RUNDOWN = Rundown(
         RundownItem("questions", "提问", ("大家有问题可以写在评论里，我会按照商品资料回答。",), pause_s=0.8),
     )
 )
+
+
+FREEDOM = Freedom(reorder=True, expression=ExpressionLimits(), model_words=True)
 
 
 def person(role: str) -> User:
@@ -111,5 +116,6 @@ def plan_demo_room(avatar: Avatar, *, picture: str) -> Room:
         products=(FACTS,),
         campaign=campaign,
         picture=picture,
+        freedom=FREEDOM,
         hand_over_to=person("producer"),
     )

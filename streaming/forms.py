@@ -18,38 +18,59 @@ from compliance.accounts.models import Role, User
 from compliance.consent import vocab
 from compliance.errors import AvowError
 from streaming.dialogue.facts import ProductFacts
+from streaming.director.expression import Expression, ExpressionLimits
+from streaming.director.freedom import Freedom
 from streaming.errors import RundownInvalid
 from streaming.rundown import Rundown, RundownItem
 from streaming.scripting.choices import ProductChoice
 from streaming.scripting.models import Product
 from streaming.scripting.selectors import products_for
 
-_HEAD = re.compile(r"#\s*(?P<title>.+?)(?:\s*[x×](?P<repeats>\d{1,2}))?\s*$")  # people type both
+_HEAD = re.compile(
+    r"#\s*(?P<title>.+?)(?:\s*[x×](?P<repeats>\d{1,2}))?(?:\s+(?:every|每)\s*(?P<every>\d{1,3})\s*(?:min|分钟))?\s*$"
+)  # people type both signs
+PACES = {"steady": (1.0, 1.0), "gentle": (0.95, 1.04), "lively": (0.9, 1.08)}
+"""Slowest and fastest speech the host may choose, relative to its ordinary pace."""
 
 
 def rundown_from_text(text: str) -> Rundown:
-    """A rundown as people write it: `# Title x2` begins an item, every other line is spoken.
+    """A rundown as people write it: `# Title x2 every 5 min` begins an item, every other line is spoken.
 
     Raises:
         RundownInvalid: as `Rundown`; rundown_item_invalid for lines before the first title.
     """
     items: list[RundownItem] = []
-    title, repeats, lines = "", 1, list[str]()
+    title, repeats, every_s, lines = "", 1, None, list[str]()
 
     def close() -> None:
         if title or lines:
-            items.append(RundownItem(f"item-{len(items) + 1}", title, tuple(lines), repeats=repeats))
+            name = f"item-{len(items) + 1}"
+            items.append(RundownItem(name, title, tuple(lines), repeats=repeats, every_s=every_s))
 
     for line in filter(None, map(str.strip, text.splitlines())):
         if head := _HEAD.match(line):
             close()
             title, repeats, lines = head["title"][:120], int(head["repeats"] or 1), []
+            every_s = 60.0 * int(head["every"]) if head["every"] else None
         elif not title:
             raise RundownInvalid("rundown_item_invalid", _("Begin with a title: a line that starts with #."))
         else:
             lines.append(line)
     close()
     return Rundown(tuple(items))
+
+
+EXPRESSIONS = [
+    (Expression.WARM, _("Warm")),
+    (Expression.EXCITED, _("Lively")),
+    (Expression.CALM, _("Calm")),
+    (Expression.CONCERNED, _("Concerned")),
+]
+PACE_CHOICES = [
+    ("steady", _("As recorded")),
+    ("gentle", _("A little slower or faster (0.95 to 1.04)")),
+    ("lively", _("Follows the audience (0.9 to 1.08)")),
+]
 
 
 class RoomForm(forms.Form):
@@ -64,7 +85,10 @@ class RoomForm(forms.Form):
         label=_("Rundown"),
         max_length=20000,
         widget=forms.Textarea(attrs={"rows": 12}),
-        help_text=_("“# Title x2” begins an item that comes twice a round; every line below it is spoken as written."),
+        help_text=_(
+            "“# Title x2” begins an item that may come twice a round; “# Notice every 5 min” one that has to. "
+            "Every line below it is spoken as written."
+        ),
     )
     products = forms.CharField(
         label=_("Product facts"),
@@ -77,6 +101,31 @@ class RoomForm(forms.Form):
         Product.objects.none(), label=_("Products of the catalogue"), required=False,
         widget=forms.CheckboxSelectMultiple, help_text=_("Their newest facts are taken over into the plan."),
     )  # fmt: skip
+    reorder = forms.BooleanField(
+        label=_("The director may choose the order"),
+        required=False,
+        initial=True,
+        help_text=_(
+            "Within a round, by what keeps viewers watching and asking. Everything comes at least once, nothing more "
+            "often than written. Every choice is logged with its reason and can be taken back."
+        ),
+    )
+    expressions = forms.MultipleChoiceField(
+        label=_("Manners the host may take on"),
+        choices=EXPRESSIONS,
+        initial=["warm", "calm", "concerned"],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("It looks even otherwise. It never says that it feels anything."),
+    )
+    pace = forms.ChoiceField(label=_("Pace"), choices=PACE_CHOICES, initial="gentle")
+    model_words = forms.BooleanField(
+        label=_("A language model may word answers"),
+        required=False,
+        help_text=_(
+            "From the product facts only and past the same guard; the built-in composer stands in for it."
+        ),
+    )
     picture = forms.ChoiceField(label=_("Picture"), choices=[(name, PICTURES[name]) for name in FORMATS])
     channel = forms.ChoiceField(label=_("Channel"), choices=CHANNELS)
     product_category = forms.ChoiceField(label=_("Product category"), choices=list(vocab.PRODUCT_CATEGORIES.items()))
@@ -101,6 +150,14 @@ class RoomForm(forms.Form):
             self.add_error("catalogue", _("Choose products of the organisation that the avatar belongs to."))
         data["products"] = (*(data.get("products") or ()), *(product.current.facts() for product in chosen))
         return data
+
+    @property
+    def freedom(self) -> Freedom:
+        """What the cleaned form lets the room decide by itself."""
+        data = self.cleaned_data
+        allowed = tuple(Expression(name) for name in data["expressions"])
+        limits = ExpressionLimits(allowed, *PACES[data["pace"]])
+        return Freedom(data["reorder"], limits, data["model_words"])
 
     def clean_products(self) -> tuple[ProductFacts, ...]:
         if not (text := self.cleaned_data["products"].strip()):

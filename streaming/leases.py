@@ -44,6 +44,16 @@ class Lease:
         if not held.update(**{f"{self.part}_until": until, "updated_at": timezone.now(), **fields}):
             raise OwnershipLost
 
+    def confirm(self) -> None:
+        """Keep others from taking the room until the transaction ends; unlike `write` it does not prolong the lease.
+
+        Raises:
+            OwnershipLost: another process holds it now.
+        """
+        held = Air.objects.select_for_update().filter(pk=self.room_id, **{f"{self.part}_fence": self.fence})
+        if held.first() is None:
+            raise OwnershipLost
+
     def give_up(self) -> None:
         """Leave the room to whoever comes next, at once."""
         held = Air.objects.filter(pk=self.room_id, **{f"{self.part}_fence": self.fence})
@@ -53,7 +63,9 @@ class Lease:
 def take_lease(room_id: UUID, part: Part) -> Lease | None:
     """Take a room that nobody holds; None when somebody does."""
     now = timezone.now()
-    free = Q(**{f"{part}_until__isnull": True}) | Q(**{f"{part}_until__lt": now})
+    # Nobody takes a lease that long: where it is, the clock was set back, and its holder may be dead.
+    beyond = now + timedelta(seconds=10 * LEASE_S)
+    free = Q(**{f"{part}_until__isnull": True}) | Q(**{f"{part}_until__lt": now}) | Q(**{f"{part}_until__gt": beyond})
     taken = Air.objects.filter(free, pk=room_id).update(
         **{
             part: process_name(),

@@ -26,7 +26,8 @@ class Room(models.Model):
     """A plan that legal approves as one live take: avatar, rundown, products, what may be said freely.
 
     `wanted_on_air` is what people asked for; whether the host is seen is decided anew for every slice by the gate.
-    `handed_over_at`: the host is silent because a person has taken over.
+    `handed_over_at`: the host is silent because a person has taken over. `locks`: what people fixed while it is on air,
+    {"frozen": bool, "barred": [item ids]}.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -40,6 +41,7 @@ class Room(models.Model):
     state = models.CharField(max_length=10, choices=RoomState.choices, default=RoomState.PLANNED)
     wanted_on_air = models.BooleanField(default=False)
     handed_over_at = models.DateTimeField(null=True)
+    locks = models.JSONField(default=dict)
     on_air_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
@@ -58,7 +60,8 @@ class Air(models.Model):
 
     A fence is raised by every take-over; whoever writes names theirs, so that a process that slept through its lease
     can neither speak nor publish. `signed`: last segment number by rendition, written before publication. `playlist`:
-    see `streaming.packager.playlist`. `slice`: number of the slice in use.
+    see `streaming.packager.playlist`. `slice`: number of the slice in use. `effort`: see `streaming.clock.Effort`.
+    `direction`: the audience and the host's manner as the director last saw them.
     """
 
     room = models.OneToOneField(Room, primary_key=True, on_delete=models.CASCADE, related_name="air")
@@ -76,6 +79,7 @@ class Air(models.Model):
     slate_code = models.CharField(max_length=64, blank=True)
     slate_text = models.TextField(blank=True)
     effort = models.PositiveSmallIntegerField(default=0)
+    direction = models.JSONField(default=dict)
     updated_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
@@ -109,6 +113,7 @@ class SpokenLine(models.Model):
     """One line the host said, or was kept from saying.
 
     `at`, `until`: wall time of its sound on air; null for a line that was blocked. `findings`: what the guard said.
+    `manner`: expression and pace it was spoken with.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -121,6 +126,7 @@ class SpokenLine(models.Model):
     text = models.TextField()
     blocked = models.BooleanField(default=False)
     findings = models.JSONField(default=list)
+    manner = models.JSONField(default=dict)
     comment = models.ForeignKey("RoomComment", null=True, on_delete=models.SET_NULL, related_name="answers")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -129,6 +135,43 @@ class SpokenLine(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class DirectorRecordKind(models.TextChoices):
+    DECISION = "decision", _("Decision")
+    LEARNED = "learned", _("What it brought")
+    REVERTED = "reverted", _("Taken back")
+
+
+class DirectorRecord(models.Model):
+    """One line of the director's log: `data` as `streaming.director.decisions` writes it.
+
+    `ordinal`: place in the order in which the director applied it, by which the room is directed on after a take-over;
+    null for a decision that a person has taken back and the director has not seen yet. `reward`, `orders`: of what was
+    learned; null where a block taught nothing.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="director_log")
+    ordinal = models.PositiveBigIntegerField(null=True)
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=10, choices=DirectorRecordKind.choices)
+    decision_id = models.CharField(max_length=24)
+    item_id = models.CharField(max_length=64, blank=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    reward = models.FloatField(null=True)
+    orders = models.IntegerField(default=0)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["room", "ordinal"], name="director_record_in_one_place"),
+            models.UniqueConstraint(fields=["room", "kind", "decision_id"], name="director_record_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.decision_id} {self.get_kind_display()}"
 
 
 class RoomComment(models.Model):

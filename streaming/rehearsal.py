@@ -157,6 +157,7 @@ def _account(room: Room, recording: Recording) -> Json:
         "segments": recording.segments,
         "events": _plain(room.events.values("at", "code", "text", "data")),
         "lines": _plain(room.lines.values("at", "until", "source", "text", "blocked", "comment")),
+        "decisions": _plain(room.director_log.values("ordinal", "at", "kind", "decision_id", "item_id", "reward")),
         "comments": _plain(room.comments.values("id", "text", "received_at", "answered_at")),
         "marks": list(room.take.marks.order_by("slice").values("slice", "value")),
     }

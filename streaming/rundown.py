@@ -5,8 +5,8 @@ Legal approves it word by word; a permit names it by digest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +20,12 @@ MAX_ITEMS, MAX_LINES, MAX_LINE = 100, 200, 400
 class RundownItem:
     """One stretch of the show: `lines` spoken in order, about `product_id` (empty: about none).
 
-    `repeats`: how often it may come back in one round of the rundown, 1..20. `pause_s`: silence after each line.
+    `repeats`: how often it may come in one round of the rundown, 1..20. `pause_s`: silence after each line.
+
+    What the director may do with it, in seconds from the start of the room: `seconds` it lasts as planned (0: not
+    estimated), `every_s` it must begin again at least so often (a legal notice), `min_plays` of it must be reached
+    before `not_after`, `max_plays` is never passed, `min_gap_s` lies between its end and its next begin, and it
+    begins not before `not_before`.
     """
 
     id: str
@@ -29,6 +34,13 @@ class RundownItem:
     product_id: str = ""
     repeats: int = 1
     pause_s: float = 0.4
+    seconds: float = 0.0
+    min_plays: int = 0
+    max_plays: int | None = None
+    every_s: float | None = None
+    min_gap_s: float = 0.0
+    not_before: float = 0.0
+    not_after: float | None = None
 
     def __post_init__(self) -> None:
         problems = (
@@ -40,10 +52,31 @@ class RundownItem:
             ),
             (not 1 <= self.repeats <= 20, _("An item is repeated 1 to 20 times.")),
             (not 0 <= self.pause_s <= 30, _("A pause lasts 0 to 30 seconds.")),
+            *self._limits(),
         )
         for wrong, text in problems:
             if wrong:
                 raise RundownInvalid("rundown_item_invalid", text, item=self.id)
+
+    def _limits(self) -> tuple[tuple[bool, Any], ...]:
+        """What contradicts itself in the times and counts."""
+        least = min(self.seconds, self.min_plays, self.min_gap_s, self.not_before)
+        return (
+            (least < 0, _("Times and counts of an item are not negative.")),
+            (
+                self.max_plays is not None and self.max_plays < max(self.min_plays, 1),
+                _("The most an item may come lies below the least."),
+            ),
+            (
+                self.not_after is not None and self.not_after <= self.not_before,
+                _("The time of an item ends before it begins."),
+            ),
+            (self.min_plays > 0 and self.not_after is None, _("Say by when an item must have come so often.")),
+            (
+                self.every_s is not None and self.every_s < self.seconds + self.min_gap_s,
+                _("An item cannot come back that often: its length and gap forbid it."),
+            ),
+        )
 
 
 @dataclass(frozen=True)
@@ -74,6 +107,15 @@ class Rundown:
                 if left[item.id]:
                     left[item.id] -= 1
                     yield item
+
+    def timed(self, spoken_s: Callable[[str], float]) -> Rundown:
+        """The same items with the `seconds` they last; `spoken_s` gives those of one line."""
+        return Rundown(
+            tuple(
+                replace(item, seconds=round(sum(spoken_s(line) + item.pause_s for line in item.lines), 2))
+                for item in self.items
+            )
+        )
 
     def to_json(self) -> list[dict[str, Any]]:
         return [asdict(item) | {"lines": list(item.lines)} for item in self.items]

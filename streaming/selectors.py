@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Avg, Count, Q, QuerySet, Sum
 
 from avatars.selectors import STUDIO_ROLES
 from compliance.accounts.models import User
 from compliance.accounts.selectors import organisations_with_role
 from compliance.disclosure.labels import LabelSpec
 from streaming.air.spec import drawn_label, duties_of, stream_spec
-from streaming.models import Room, RoomState
+from streaming.clock import Effort, said
+from streaming.director.freedom import Freedom
+from streaming.models import DirectorRecord, DirectorRecordKind, Room, RoomState, SpokenLine
+
+_SHOWN = 8
 
 
 def rooms_for(user: User) -> QuerySet[Room]:
@@ -31,3 +37,113 @@ def label_of(room: Room) -> LabelSpec | None:
     decision: dict[str, Any] = room.take.decision or {}
     spec = stream_spec(room.take.width, room.take.height, room.take.fps)
     return drawn_label(duties_of(decision.get("duties", [])), [room.take.campaign["language"]], spec)
+
+
+@dataclass(frozen=True)
+class ItemStanding:
+    """What one item of the rundown has brought so far. `reward`: mean, 0..1, None while nothing was learned."""
+
+    id: str
+    title: str
+    plays: int
+    reward: float | None
+    orders: int
+    barred: bool
+    on_air: bool
+
+
+@dataclass(frozen=True)
+class DecisionLine:
+    """One decision as people read it: why, what it brought, whether it was taken back."""
+
+    id: str
+    at: datetime
+    title: str
+    reason: dict[str, str]
+    reward: float | None
+    orders: int | None
+    taken_back: bool
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """What the control room tells of the director. `effort` is None while the machine keeps up."""
+
+    items: list[ItemStanding]
+    decisions: list[DecisionLine]
+    audience: dict[str, Any]
+    audience_known: bool
+    manner: dict[str, Any]
+    effort: str | None
+    order_fixed: bool
+    may_reorder: bool
+    blocked: list[SpokenLine]
+
+
+def dashboard(room: Room) -> Dashboard:
+    """The director's side of a room, as of its last look."""
+    seen = room.air.direction
+    effort = Effort(room.air.effort)
+    may_reorder = Freedom.from_json(room.plan.get("freedom")).reorder
+    return Dashboard(
+        items=_standings(room, str(seen.get("decision", ""))),
+        decisions=_decisions(room),
+        audience=seen.get("picture", {}),
+        audience_known=bool(seen.get("audience_known")),
+        manner=seen.get("manner", {}),
+        effort=said(effort) if effort else None,
+        order_fixed=bool(room.locks.get("frozen")),
+        may_reorder=may_reorder,
+        blocked=list(room.lines.filter(blocked=True).order_by("-id")[:_SHOWN]),
+    )
+
+
+def _standings(room: Room, on_air: str) -> list[ItemStanding]:
+    log = room.director_log.order_by()
+    current = log.filter(kind=DirectorRecordKind.DECISION, decision_id=on_air).values_list("item_id", flat=True).first()
+    plays = dict(log.filter(kind=DirectorRecordKind.LEARNED).values_list("item_id").annotate(count=Count("id")))
+    brought: dict[str, tuple[float | None, int]] = {
+        row["item_id"]: (row["mean"], row["sold"] or 0)
+        for row in log.filter(kind=DirectorRecordKind.LEARNED)
+        .exclude(decision_id__in=_taken_back(room))
+        .values("item_id")
+        .annotate(mean=Avg("reward"), sold=Sum("orders"))
+    }
+    barred = room.locks.get("barred", [])
+    return [
+        ItemStanding(
+            id=item["id"],
+            title=item["title"],
+            plays=plays.get(item["id"], 0),
+            reward=brought.get(item["id"], (None, 0))[0],
+            orders=brought.get(item["id"], (None, 0))[1],
+            barred=item["id"] in barred,
+            on_air=room.wanted_on_air and item["id"] == current,
+        )
+        for item in room.plan["rundown"]
+    ]
+
+
+def _taken_back(room: Room) -> QuerySet[DirectorRecord, str]:
+    reverted = room.director_log.filter(kind=DirectorRecordKind.REVERTED).order_by()
+    return reverted.values_list("decision_id", flat=True)
+
+
+def _decisions(room: Room) -> list[DecisionLine]:
+    titles = {item["id"]: item["title"] for item in room.plan["rundown"]}
+    made = list(room.director_log.filter(kind=DirectorRecordKind.DECISION).order_by("-ordinal")[:_SHOWN])
+    after = room.director_log.filter(decision_id__in=[one.decision_id for one in made])
+    learned = {one.decision_id: one for one in after if one.kind == DirectorRecordKind.LEARNED}
+    gone = {one.decision_id for one in after if one.kind == DirectorRecordKind.REVERTED}
+    return [
+        DecisionLine(
+            id=one.decision_id,
+            at=one.at,
+            title=titles.get(one.item_id, ""),
+            reason=one.data.get("reason", {}),
+            reward=learned[one.decision_id].reward if one.decision_id in learned else None,
+            orders=learned[one.decision_id].orders if one.decision_id in learned else None,
+            taken_back=one.decision_id in gone,
+        )
+        for one in made
+    ]

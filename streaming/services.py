@@ -30,6 +30,7 @@ from streaming.dialogue.comments import Comment, read_comment
 from streaming.dialogue.errors import CommentRefused
 from streaming.dialogue.facts import ProductFacts
 from streaming.dialogue.policy import LiveSpeechPolicy
+from streaming.director.freedom import Freedom
 from streaming.errors import RoomRefused, RundownInvalid
 from streaming.models import Air, Room, RoomComment, RoomEvent, RoomState
 from streaming.rundown import Rundown
@@ -47,13 +48,14 @@ def plan_room(
     products: Sequence[ProductFacts],
     campaign: Campaign,
     picture: str,
+    freedom: Freedom | None = None,
     hand_over_to: User | None = None,
 ) -> Room:
     """Fix what a room is to show and say, and ask brand legal for it.
 
     `products`: with facts about at least one, and an interactive campaign, the host answers comments from them; the
     policy for that names the brands and categories of these products only. `picture`: a key of
-    `avatars.services.FORMATS`.
+    `avatars.services.FORMATS`. `freedom`: what the room may decide by itself; nothing unless given.
 
     Raises:
         RoomRefused: room_not_ready.
@@ -61,8 +63,12 @@ def plan_room(
     """
     if not avatar.ready:
         raise RoomRefused("room_not_ready", _("This avatar is not ready; choose another or wait for it."))
-    seconds = _spoken_seconds(rundown, campaign.language)
-    plan = {"rundown": rundown.to_json(), "products": [json.loads(facts.to_json()) for facts in products]}
+    rundown = _timed(rundown, campaign.language)
+    plan = {
+        "rundown": rundown.to_json(),
+        "products": [json.loads(facts.to_json()) for facts in products],
+        "freedom": (freedom or Freedom()).to_json(),
+    }
     if products and campaign.interactive:
         plan["speech_policy"] = json.loads(_policy(products, campaign).to_json())
     width, height = FORMATS[picture]
@@ -73,7 +79,7 @@ def plan_room(
         grant=avatar.grant,
         title=title,
         avatar=AvatarUse(avatar.id, avatar.digest, avatar.name, avatar_content(avatar)),
-        script=ScriptUse(avatar.id, title, content, seconds),
+        script=ScriptUse(avatar.id, title, content, sum(item.seconds for item in rundown.items)),
         campaign=campaign,
         width=width,
         height=height,
@@ -94,10 +100,10 @@ def _policy(products: Sequence[ProductFacts], campaign: Campaign) -> LiveSpeechP
     return LiveSpeechPolicy((campaign.language,), tuple(brands), tuple(categories), operator)
 
 
-def _spoken_seconds(rundown: Rundown, language: str) -> float:
-    """Seconds of one round, each line spoken once."""
+def _timed(rundown: Rundown, language: str) -> Rundown:
+    """The rundown with the seconds that each item lasts when it is spoken at an ordinary pace."""
     try:
-        return sum(estimate_duration_s(line, language) for line in rundown.lines)
+        return rundown.timed(lambda line: estimate_duration_s(line, language))
     except SpeechError as error:
         raise RundownInvalid("rundown_unspeakable", error.text, speech=error.code) from error
 

@@ -24,7 +24,7 @@ from compliance.errors import AvowError
 from compliance.provenance.live.selectors import viewer_options
 from compliance.release.models import Review
 from compliance.release.services import Campaign
-from streaming import selectors, services
+from streaming import directing, selectors, services
 from streaming.air.broadcast import room_folder
 from streaming.forms import RoomForm
 from streaming.models import Room, RoomState
@@ -84,6 +84,7 @@ def _plan(request: HttpRequest, form: RoomForm) -> Room:
         products=data["products"],
         campaign=campaign,
         picture=data["picture"],
+        freedom=form.freedom,
         hand_over_to=signed_in(request),
     )
 
@@ -99,7 +100,9 @@ def room(request: HttpRequest, pk: UUID) -> HttpResponse:
         "room": found,
         "take": found.take,
         "air": found.air,
-        "lines": found.lines.order_by("-id")[:12],
+        "lines": found.lines.filter(blocked=False).order_by("-id")[:12],
+        "dashboard": selectors.dashboard(found),
+        "may_direct": directing.may_direct(user, found),
         "events": found.events.order_by("-id")[:20],
         "reviews": Review.objects.filter(organisation=found.organisation, digest__in=digests),
         "may_produce": has_role(user, found.organisation, Role.PRODUCER),
@@ -112,7 +115,7 @@ def room(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 @watching
 def room_act(request: HttpRequest, pk: UUID, verb: str) -> HttpResponse:
-    """One of the buttons: on-air, stop, hand-over, take-back."""
+    """One of the buttons, the director's among them."""
     user = signed_in(request)
     found = get_object_or_404(selectors.rooms_for(user), pk=pk)
     try:
@@ -122,6 +125,12 @@ def room_act(request: HttpRequest, pk: UUID, verb: str) -> HttpResponse:
             services.stop_room(room=found, by=user, because=request.POST.get("because", ""))
         elif verb in ("hand-over", "take-back"):
             services.hand_over(room=found, by=user, to_person=verb == "hand-over")
+        elif verb in ("fix-order", "free-order"):
+            directing.fix_order(room=found, by=user, fixed=verb == "fix-order")
+        elif verb in ("bar", "unbar"):
+            directing.bar_item(room=found, by=user, item_id=request.POST.get("item", ""), barred=verb == "bar")
+        elif verb == "revert":
+            directing.take_decision_back(room=found, by=user, decision_id=request.POST.get("decision", ""))
         else:
             raise Http404
     except AvowError as error:

@@ -48,6 +48,8 @@ Json = dict[str, Any]
 SECOND_NS = 1_000_000_000
 WINDOW_S = 20
 """Seconds listed in the playlist."""
+AHEAD_LIMIT_NS = 4 * SECOND_NS
+"""Nothing is published so far ahead of the clock; where it seems so, the clock was set back."""
 
 
 def room_folder(room_id: object) -> Path:
@@ -110,18 +112,17 @@ class Broadcast:
         known = PlaylistState.from_json(air.playlist) if air.playlist else None
         state = known or PlaylistState(target_s=spec.segment_s, window_s=WINDOW_S)
         store = SegmentStore(room_folder(room.pk), retention=Retention(settings.AVOW_LIVE_KEEP_S), sync=False)
-        publisher = Publisher(
-            store, state, confirm=lease.write, persist=lambda text: lease.write(playlist=text), now_s=time.time
-        )
+        publisher = Publisher(store, state, persist=lambda text: lease.write(playlist=text), now_s=time.time)
         sequences = RoomSequences.load(lease)
         return cls(room, lease, custody, spec, sequences, publisher, Checker(custody), on_event)
 
     # --- time ---
     @property
     def end_ns(self) -> int | None:
-        """Wall time at which what is published ends; None when nothing is, or all of it is long past."""
-        end = self.publisher.state.end_ns
-        return end if end is not None and end > time.time_ns() - WINDOW_S * SECOND_NS else None
+        """Wall time at which what is published ends; None when nothing is, or the clock was set away from it."""
+        end, now = self.publisher.state.end_ns, time.time_ns()
+        joins = end is not None and now - WINDOW_S * SECOND_NS < end < now + AHEAD_LIMIT_NS
+        return end if joins else None
 
     # --- the host ---
     def begin_host(self, inits: Mapping[str, bytes]) -> None:
@@ -191,7 +192,7 @@ class Broadcast:
 
     def put_slate(self, code: str, text: str) -> Entry:
         """Publish one segment of the slate and say why it is there."""
-        if self._slate is None or self._listed is not self._slate.session:
+        if self._slate is None or self._listed is not self._slate.session or self.end_ns is None:
             self._slate = self._begin_slate()
         segments = self._slate.reel.segments()
         bounds = Bounds.of(self.spec, self._duties(), self._language(), self._room_mark())
@@ -269,6 +270,10 @@ class Broadcast:
         self.publisher.begin(session.name, session.signed_inits, continues=continues)
         self._listed = session
         self.on_event("session", {"init": init_name(session.name)})
+
+    def go_dark(self, code: str, text: str) -> None:
+        """Nothing may be or can be published now: say why."""
+        self._show(Showing.NOTHING, code, text)
 
     def _show(self, showing: Showing, code: str, text: str, **fields: Any) -> None:
         """Tell the dashboard what is seen, once per change."""

@@ -30,12 +30,14 @@ from compliance.errors import AvowError, Unavailable
 from compliance.keys.custody import open_custody
 from compliance.release.issuing import permit_slice
 from compliance.release.models import Permit
-from streaming.air.broadcast import SECOND_NS, Broadcast
+from streaming.air.broadcast import AHEAD_LIMIT_NS, SECOND_NS, Broadcast
+from streaming.air.orders import OPS, BeginOrder, SegmentOrder
 from streaming.air.wire import Message, Wire
 from streaming.errors import OwnershipLost, RoomRefused
-from streaming.leases import take_lease
+from streaming.leases import Lease, take_lease
 from streaming.models import Air, Room
 from streaming.packager.packager import Segment
+from streaming.services import note
 
 logger = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -43,6 +45,7 @@ GRACE_S = 0.6
 """So long after the end of a segment's own time the next one may come before the slate takes its place."""
 _AHEAD_NS = 2 * SECOND_NS
 _LOOK_S = 0.25
+_DATABASE_S = 1.0
 _NOTHING = "no_performer"
 _FAREWELL_SEGMENTS = 3
 
@@ -69,8 +72,9 @@ class RoomThread:
     inbox: queue.Queue[Order] = field(default_factory=lambda: queue.Queue(maxsize=16))
     _code: str = _NOTHING
     _text: str = ""
-    _performer_fence: int = 0
+    _performer_fence: int | None = None
     _expects_host_ns: int | None = None
+    _away_since: float | None = None
 
     def run(self) -> None:
         """Thread entry."""
@@ -91,15 +95,41 @@ class RoomThread:
         broadcast = Broadcast.open(room, lease, open_custody(), self.on_event)
         try:
             broadcast.prepare_slate()
-            while not self.stopping.is_set():
-                lease.write()
-                if not self._wanted(room):
-                    self._take_leave(broadcast, room)
-                    return
-                self._turn(broadcast)
+            while not self.stopping.is_set() and self._goes_on(broadcast, lease, room):
+                pass
         finally:
             broadcast.close()
-            lease.give_up()
+            with suppress(DatabaseError):  # it runs out by itself
+                lease.give_up()
+
+    def _goes_on(self, broadcast: Broadcast, lease: Lease, room: Room) -> bool:
+        """One turn; False when the room has left the air.
+
+        While the database is away nothing is published: permits are asked there, and numbers kept, before anything is.
+        """
+        try:
+            lease.write()
+            self._tell_of_absence(room)
+            if self._wanted(room):
+                self._turn(broadcast)
+                return True
+            self._take_leave(broadcast, room)
+        except DatabaseError:
+            if self._away_since is None:
+                logger.exception("room %s: the database does not answer; nothing is published until it does", room.pk)
+                self._away_since = time.monotonic()
+            close_old_connections()
+            self.stopping.wait(_DATABASE_S)
+            return True
+        return False
+
+    def _tell_of_absence(self, room: Room) -> None:
+        if self._away_since is None:
+            return
+        seconds = time.monotonic() - self._away_since
+        text = _("The database did not answer for %(seconds)d s; nothing was published meanwhile.")
+        note(room=room, code="database_back", text=text % {"seconds": round(seconds)}, data={"seconds": seconds})
+        self._away_since = None
 
     def _take_leave(self, broadcast: Broadcast, room: Room) -> None:
         """Off the air by way of the slate: what is seen last is not the host."""
@@ -123,7 +153,7 @@ class RoomThread:
             if self._slate_due_s(broadcast) <= 0:
                 self._slate(broadcast)
             return
-        handler = {"begin": self._begin, "slice": self._slice, "segment": self._segment}[order.message.header["op"]]
+        handler = dict(zip(OPS, (self._begin, self._slice, self._segment), strict=True))[order.message.header["op"]]
         try:
             handler(broadcast, order)
         except (AvowError, DatabaseError) as error:
@@ -142,14 +172,15 @@ class RoomThread:
     def _slate(self, broadcast: Broadcast) -> None:
         try:
             broadcast.put_slate(self._code, self._text or _("The host is not here at the moment."))
-        except (AvowError, DatabaseError):
+        except (AvowError, DatabaseError) as error:
             # Nothing unlabelled and nothing unsigned: then nothing at all, until it holds again.
             logger.exception("room %s: not even the slate can be shown", self.room_id)
+            with suppress(DatabaseError):
+                broadcast.go_dark(*_said(error))
             time.sleep(_LOOK_S)
 
     def _refuse(self, order: Order, error: AvowError | DatabaseError) -> None:
-        code = error.code if isinstance(error, AvowError) else "database_away"
-        text = str(error.text) if isinstance(error, AvowError) else _("The database does not answer.")
+        code, text = _said(error)
         self._code, self._text, self._expects_host_ns = code, text, None
         self.on_event("refused", {"op": order.message.header["op"], "code": code, "text": text})
         order.answer(ok=False, code=code, text=text, retry=isinstance(error, Unavailable | DatabaseError))
@@ -157,14 +188,14 @@ class RoomThread:
     # --- messages ---
     def _begin(self, broadcast: Broadcast, order: Order) -> None:
         """A performer is ready: it is told when its first picture is due and under which permit."""
-        fence = int(order.message.header["fence"])
-        if fence != Air.objects.get(pk=self.room_id).performer_fence:
+        begun = BeginOrder.read(order.message, broadcast.spec)
+        if begun.fence != Air.objects.get(pk=self.room_id).performer_fence:
             raise OwnershipLost
         if broadcast.room.handed_over_at is not None:
             raise RoomRefused("handed_over", _("A person has taken over."))
         granted = self._next_slice()
-        broadcast.begin_host(order.message.parts)
-        self._performer_fence = fence
+        broadcast.begin_host(begun.inits)
+        self._performer_fence = begun.fence
         end, now = broadcast.end_ns, time.time_ns()
         segment_ns = broadcast.spec.segment_s * SECOND_NS
         start = now // 1_000_000 * 1_000_000 + _AHEAD_NS
@@ -204,32 +235,31 @@ class RoomThread:
         }
 
     def _segment(self, broadcast: Broadcast, order: Order) -> None:
-        header = order.message.header
-        if int(header["fence"]) != self._performer_fence or broadcast.room.handed_over_at is not None:
+        given = SegmentOrder.read(order.message, broadcast.spec)
+        if given.fence != self._performer_fence or broadcast.room.handed_over_at is not None:
             raise OwnershipLost
-        segments = [
-            Segment(
-                rendition=rendition.name,
-                sequence=0,
-                first_frame=int(header["first_frame"]),
-                frames=int(header["frames"]),
-                start_ns=int(header["start_ns"]),
-                ticks=int(header["ticks"]),
-                data=order.message.parts[rendition.name],
-            )
-            for rendition in broadcast.spec.renditions
-        ]
-        self._in_time(broadcast, segments[0])
-        entry = broadcast.put_host(segments, str(header["permit"]))
+        self._in_time(broadcast, given.segments[0])
+        entry = broadcast.put_host(given.segments, given.permit_id)
         self._code, self._text, self._expects_host_ns = _NOTHING, "", None
         order.answer(ok=True, sequence=entry.sequence)
 
     @staticmethod
     def _in_time(broadcast: Broadcast, segment: Segment) -> None:
-        """A segment whose time the slate has filled already comes too late: time does not run backwards."""
+        """A segment whose time the slate has filled already comes too late: time does not run backwards. One far ahead
+        would hold the slate back for as long; a clock that was set explains it as well as malice.
+        """
+        if segment.start_ns > time.time_ns() + AHEAD_LIMIT_NS:
+            raise RoomRefused("segment_early", _("The performer's time runs ahead of the clock; it begins anew."))
         end = broadcast.end_ns
         if end is not None and segment.start_ns < end - SECOND_NS // 20:
             raise RoomRefused("segment_late", _("The performer was too slow: the slate has taken its place."))
+
+
+def _said(error: AvowError | DatabaseError) -> tuple[str, str]:
+    """Code and text for the dashboard."""
+    if isinstance(error, AvowError):
+        return error.code, str(error.text)
+    return "database_away", _("The database does not answer.")
 
 
 @dataclass
@@ -282,7 +312,7 @@ class LiveGate:
         try:
             while (message := wire.receive()) is not None:
                 held = self._rooms.get(UUID(str(message.header.get("room"))))
-                if held is None or message.header.get("op") not in ("begin", "slice", "segment"):
+                if held is None or message.header.get("op") not in OPS:
                     wire.send({"ok": False, "code": "room_off_air", "text": "This room is not on air.", "retry": True})
                     continue
                 held[1].inbox.put(Order(message, wire), timeout=30)
@@ -290,5 +320,3 @@ class LiveGate:
             logger.info("a performer's connection ended", exc_info=True)
         finally:
             wire.close()
-
-

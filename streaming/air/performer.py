@@ -22,27 +22,33 @@ from typing import Any
 
 import numpy as np
 from av import VideoFrame
+from django.db import DatabaseError
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from avatars.engine import Performer, default_engine
 from avatars.label import LabelOverlay
+from avatars.media import frame_of, planes_of
 from avatars.speech import Phone, Speech, SpeechError, Voice, speak
 from compliance import storage
 from compliance.errors import AvowError
 from compliance.release.permits import PermitClaims, verify_permit
 from compliance.release.selectors import permit_key
-from streaming.air.host import Host, Line
+from streaming.air.effort import Double, Exertion, hold_of
+from streaming.air.host import Host
+from streaming.air.lines import Line
+from streaming.air.manner import voiced
 from streaming.air.sound_marking import SoundMarker
 from streaming.air.spec import drawn_label, duties_of, stream_spec
 from streaming.air.wire import Wire
-from streaming.clock import SECOND_NS, RoomClock
+from streaming.clock import SECOND_NS, Effort, RoomClock, Tick, said
 from streaming.errors import OwnershipLost, RoomRefused
 from streaming.leases import Lease
 from streaming.models import Room, Source, SpokenLine
 from streaming.packager.packager import Packager, Segment
 from streaming.packager.spec import StreamSpec
+from streaming.services import note
 from watermark import Embedder, MarkPatterns
 from watermark.frames import luma_view
 
@@ -52,7 +58,10 @@ _AHEAD_FRAMES = 8
 """Pictures are made so far ahead of their time: what a longer line to speak may cost without being late."""
 _WAITING_SEGMENTS = 4
 _RENEW_S = 8
+_AGAIN_S = 1.0
 _STUCK_S = 10
+_STEP_NS = SECOND_NS
+"""A wall clock that was set by more is followed by a new session: what is signed says when it was shown."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +122,13 @@ class Stage:
     stopping: threading.Event
     clock: RoomClock
     spec: StreamSpec
+    exertion: Exertion = field(default_factory=Exertion)
     voice: Voice = field(default_factory=Voice)
     _outbox: queue.Queue[tuple[Slice, list[Segment]]] = field(default_factory=lambda: queue.Queue(_WAITING_SEGMENTS))
     _failure: Exception | None = None
     _next: Slice | None = None
     _before: tuple[int, Slice] | None = None
+    _renewing: bool = False
 
     def run(self, model: Path) -> None:
         """Perform until stopped.
@@ -125,8 +136,8 @@ class Stage:
         Raises:
             RoomRefused: the gate has refused; OwnershipLost: another performs this room now; OSError: the gate is gone.
         """
-        first = self.spec.renditions[0]
-        double = default_engine().performer(model, width=first.width, height=first.height, fps=self.spec.fps)
+        double = Double(model, self.spec)
+        double.prepare(self.exertion.effort)
         probe = Packager(self.spec, start_ns=0)
         answer = self.gate.ask("begin", {one.name: probe.init(one.name) for one in self.spec.renditions})
         current = Slice.read(answer)
@@ -140,9 +151,10 @@ class Stage:
                 self._outbox.put_nowait((current, []))
             sender.join(timeout=10)
 
-    def _perform(self, double: Performer, packager: Packager, current: Slice) -> None:
+    def _perform(self, double: Double, packager: Packager, current: Slice) -> None:
         self._wait_until(packager.start_ns)
         self.clock.rebase(_AHEAD_FRAMES)
+        self.exertion.begin()
         painter, marker = Painter(self.spec, current), SoundMarker(self.spec, current.patterns.sound)
         ends_at = current.seconds * self.spec.fps
         for picture, sound in self._takes(double, packager, marker):
@@ -152,12 +164,44 @@ class Stage:
                 painter.change(current)
                 marker.change(current.patterns.sound)
                 ends_at = frame + current.seconds * self.spec.fps
-            elif self._next is None and frame == ends_at - _RENEW_S * self.spec.fps:
+            elif not self._renewing and frame >= ends_at - _RENEW_S * self.spec.fps:
+                self._renewing = True
                 threading.Thread(target=self._renew, daemon=True).start()
             painter.paint(picture, frame)
-            if segments := packager.push(picture, sound):
+            frames = sound.shape[1] // packager.clock.samples_for()
+            if segments := packager.push(picture, sound, frames=frames):
                 self._hand_over(self._slice_of(segments, current), segments)
-            self.clock.pace(frame)
+            tick = self._pace(frame)
+            if segments:
+                self._measure(tick, segments[0].frames / self.spec.fps, double)
+
+    def _pace(self, frame: int) -> Tick:
+        """Wait until the frame is due.
+
+        Raises:
+            RoomRefused: clock_stepped; media time and wall clock have parted, and a new session brings them together.
+        """
+        before = self.exertion.now()
+        tick = self.clock.pace(frame)
+        self.exertion.rested(self.exertion.now() - before)
+        if tick.paused or abs(tick.stepped_ns) > _STEP_NS:
+            text = _("The clock was set, or the machine stood still: the host begins anew.")
+            raise RoomRefused("clock_stepped", text)
+        return tick
+
+    def _measure(self, tick: Tick, media_s: float, double: Double) -> None:
+        """Take a step down, or up again, when the machine asks for it.
+
+        Raises:
+            RoomRefused: machine_too_slow; nothing is left but the slate.
+        """
+        if not self.exertion.segment(lag_s=tick.lag_ns / SECOND_NS, media_s=media_s):
+            return
+        effort = self.exertion.effort
+        double.prepare(effort)
+        tell_effort(self.room, self.lease, effort)
+        if effort is Effort.SLATE:
+            raise RoomRefused("machine_too_slow", said(effort))
 
     def _slice_of(self, segments: list[Segment], current: Slice) -> Slice:
         """A segment comes out two sound frames late: the first after a change still belongs to the slice before."""
@@ -172,39 +216,56 @@ class Stage:
 
     # --- what is said ---
     def _takes(
-        self, double: Performer, packager: Packager, marker: SoundMarker
+        self, double: Double, packager: Packager, marker: SoundMarker
     ) -> Iterator[tuple[VideoFrame, NDArray[np.float32]]]:
-        """Pictures with their marked sound, line after line."""
+        """Pictures with their marked sound, of one frame interval or more, line after line."""
         for picture, sound in self._spoken(double, packager, marker):
             yield from marker.take(picture, sound)
 
     def _spoken(
-        self, double: Performer, packager: Packager, marker: SoundMarker
+        self, double: Double, packager: Packager, marker: SoundMarker
     ) -> Iterator[tuple[VideoFrame, NDArray[np.float32]]]:
         while not self.stopping.is_set():
             line = self.host.next_line()
-            speech = self._speech(line)
+            place = Place(packager, marker)
+            speech = self._speech(line) if line.text else None
             samples = np.zeros((1, 0), np.float32) if speech is None else _at_rate(speech, self.spec.sample_rate)
             if speech is not None:
-                self._note(line, speech, packager.wall_ns(packager.clock.frames + marker.waiting))
-                yield from self._shown(double, speech, samples)
+                self._note(line, speech, packager.wall_ns(place.frame))
+                yield from self._shown(double, line, speech, samples, place)
             if line.pause_s > 0:
-                yield from self._shown(double, _silence(line.pause_s, self._language), None)
+                pause = _silence(line.pause_s, self._language)
+                yield from self._shown(double, line, pause, np.zeros((1, 0), np.float32), place)
 
     def _shown(
-        self, double: Performer, speech: Speech, samples: NDArray[np.float32] | None
+        self, double: Double, line: Line, speech: Speech, samples: NDArray[np.float32], place: Place
     ) -> Iterator[tuple[VideoFrame, NDArray[np.float32]]]:
-        step = self.spec.sample_rate // self.spec.fps
-        for number, picture in enumerate(double.perform(speech)):
-            sound = np.zeros((self.spec.channels, step), np.float32)
-            if samples is not None:
-                part = samples[:, number * step : (number + 1) * step]
+        """The line in pictures, each with its own sound. Fewer are drawn from the next line on; meanwhile those that
+        are drawn too often are left out.
+        """
+        step, shown = self.spec.sample_rate // self.spec.fps, 0
+        drawn_for = hold_of(effort := self.exertion.effort)
+        for number, picture in enumerate(double.pictures(speech, line.manner, effort)):
+            if number * drawn_for < shown:
+                continue
+            for piece, frames in self._pieces(picture, max(drawn_for, hold_of(self.exertion.effort)), place):
+                sound = np.zeros((self.spec.channels, frames * step), np.float32)
+                part = samples[:, shown * step : (shown + frames) * step]
                 sound[:, : part.shape[1]] = part
-            yield picture, sound
+                shown += frames
+                yield piece, sound
+
+    def _pieces(self, picture: VideoFrame, frames: int, place: Place) -> Iterator[tuple[VideoFrame, int]]:
+        """The picture for so many frame intervals, in two pieces where a segment ends between them."""
+        left = self.spec.segment_frames - place.frame % self.spec.segment_frames
+        if left < frames:
+            yield frame_of(planes_of(picture)), left
+            frames -= left
+        yield picture, frames
 
     def _speech(self, line: Line) -> Speech | None:
         try:
-            return speak(line.text, self._language, self.voice)
+            return speak(line.text, self._language, voiced(self.voice, line.manner))
         except SpeechError as error:
             logger.warning("a line cannot be spoken: %s", error)
             return None
@@ -230,6 +291,7 @@ class Stage:
             item_id=line.item_id,
             product_id=line.product_id,
             text=line.text,
+            manner={"expression": str(line.manner.expression), "pace": line.manner.pace},
             comment_id=line.comment_id,
         )
 
@@ -245,7 +307,7 @@ class Stage:
             self._failure = self._failure or error
 
     def _take_next(self) -> Slice:
-        following, self._next = self._next, None
+        following, self._next, self._renewing = self._next, None, False
         if following is None:
             raise self._failure or RoomRefused("permit_not_renewed", "The next permit did not come in time.")
         return following
@@ -279,6 +341,18 @@ class Stage:
             except Exception as error:
                 self._failure = self._failure or error
                 return
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the session the next picture comes: behind those that wait for their sound."""
+
+    packager: Packager
+    marker: SoundMarker
+
+    @property
+    def frame(self) -> int:
+        return self.packager.clock.frames + self.marker.waiting
 
 
 class Painter:
@@ -320,21 +394,52 @@ def perform_room(
     """Perform a room until it is off air, `stopping` is set, or another process has it. The gate's refusals are
     waited out: it shows the slate meanwhile.
     """
-    spec = stream_spec(room.take.width, room.take.height, room.take.fps)
+    exertion = Exertion()
     while not stopping.is_set():
-        lease.write()
-        room.refresh_from_db()
-        if not room.wanted_on_air:
-            return
         try:
-            gate = GateLine(socket_path, room, lease.fence)
-            try:
-                with storage.local_copy(room.avatar.model) as model:
-                    Stage(room, lease, gate, host, stopping, RoomClock(spec.fps), spec).run(model)
-            finally:
-                gate.close()
+            lease.write(effort=int(exertion.effort))
+            room.refresh_from_db()
+            if not room.wanted_on_air:
+                return
+            if exertion.effort is not Effort.SLATE or _recovered(room, lease, exertion):
+                _session(room, lease, host, socket_path, stopping, exertion)
         except OwnershipLost:
             raise
-        except (AvowError, OSError) as error:
+        except (AvowError, OSError, DatabaseError) as error:
             on_event(str(error))
-            stopping.wait(1.0)
+            _tell(room, error)
+        stopping.wait(_AGAIN_S)
+
+
+def _session(
+    room: Room, lease: Lease, host: Host, socket_path: Path, stopping: threading.Event, exertion: Exertion
+) -> None:
+    """Perform until something ends it; see `Stage.run`."""
+    spec = stream_spec(room.take.width, room.take.height, room.take.fps)
+    gate = GateLine(socket_path, room, lease.fence)
+    try:
+        with storage.local_copy(room.avatar.model) as model:
+            Stage(room, lease, gate, host, stopping, RoomClock(spec.fps), spec, exertion).run(model)
+    finally:
+        gate.close()
+
+
+def _recovered(room: Room, lease: Lease, exertion: Exertion) -> bool:
+    """While the slate is shown because the machine is too slow: whether the host may try again."""
+    if not exertion.recover(_AGAIN_S):
+        return False
+    tell_effort(room, lease, exertion.effort)
+    return True
+
+
+def tell_effort(room: Room, lease: Lease, effort: Effort) -> None:
+    """Say on the dashboard what the room performs now. Raises OwnershipLost."""
+    lease.write(effort=int(effort))
+    note(room=room, code=f"effort_{effort.name.lower()}", text=said(effort))
+
+
+def _tell(room: Room, error: AvowError | OSError | DatabaseError) -> None:
+    """What only the performer knows. What the gate refuses it tells itself, and while nothing answers nobody can."""
+    if isinstance(error, RoomRefused) and error.code == "clock_stepped":
+        with suppress(DatabaseError):
+            note(room=room, code=error.code, text=str(error.text))

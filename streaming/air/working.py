@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -44,11 +45,13 @@ def _take_a_room() -> tuple[Room, Lease] | None:
 
 
 def _perform(room: Room, lease: Lease, socket_path: Path, stopping: threading.Event) -> None:
-    host = host_of(room)
+    host = host_of(room, lease)
+    host.start()
     try:
         perform_room(room, lease, host, socket_path, stopping, lambda text: logger.info("room %s: %s", room.pk, text))
     except OwnershipLost:
         logger.warning("room %s is performed by another process now", room.pk)
     finally:
         host.close()
-        lease.give_up()
+        with suppress(DatabaseError):  # it runs out by itself
+            lease.give_up()

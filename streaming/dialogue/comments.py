@@ -26,11 +26,24 @@ _LANGUAGE = re.compile(r"(?:[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3})?\Z")
 
 
 class Kind(StrEnum):
-    """What the platform calls the message."""
+    """What the platform calls the message: words, or a signal of the audience that has none.
+
+    `value` of a signal is how many of it came at once; of VIEWERS it is the platform's own count of who watches.
+    """
 
     CHAT = "chat"
     PAID = "paid"
     GIFT = "gift"
+    JOIN = "join"
+    LEAVE = "leave"
+    LIKE = "like"
+    CLICK = "click"
+    ORDER = "order"
+    RETURNED = "returned_order"
+    VIEWERS = "viewers"
+
+
+SIGNALS = frozenset({Kind.JOIN, Kind.LEAVE, Kind.LIKE, Kind.CLICK, Kind.ORDER, Kind.RETURNED, Kind.VIEWERS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,11 @@ class Comment:
     kind: Kind = Kind.CHAT
     value: float = 0.0
     language: str = ""
+
+    @property
+    def is_signal(self) -> bool:
+        """Whether it is counted and never answered."""
+        return self.kind in SIGNALS
 
     @property
     def key(self) -> tuple[str, str]:
@@ -85,11 +103,12 @@ def _fields(data: Any) -> dict[str, Any]:
     names = set(Comment.__slots__)
     if not isinstance(data, Mapping) or not {"platform", "room", "id", "user_ref", "text", "ts"} <= set(data) <= names:
         raise CommentRefused("comment_fields", f"A comment is an object with the fields {', '.join(sorted(names))}.")
+    kind = _kind(data.get("kind", Kind.CHAT))
     return {
         **{name: _reference(data[name], name) for name in ("platform", "room", "id", "user_ref")},
-        "text": _text(data["text"]),
+        "text": "" if kind in SIGNALS and data["text"] == "" else _text(data["text"]),
         "ts": _number(data["ts"], "comment_time", 0.0, 4e9),
-        "kind": _kind(data.get("kind", Kind.CHAT)),
+        "kind": kind,
         "value": _number(data.get("value", 0.0), "comment_value", 0.0, MAX_VALUE),
         "language": _language(data.get("language", "")),
     }

@@ -49,7 +49,7 @@ class IntakeLimits:
 class Receipt:
     """What became of a comment handed in.
 
-    `code`: accepted, merged, duplicate_id, stale, rate_limited, crowded_out, wrong_room, or the code of
+    `code`: accepted, merged, signal, duplicate_id, stale, rate_limited, crowded_out, wrong_room, or the code of
     `CommentRefused`.
     """
 
@@ -127,6 +127,8 @@ class CommentIntake:
     def _admit(self, comment: Comment, now: float) -> str:
         if comment.room != self.room:
             return "wrong_room"
+        if comment.is_signal:
+            return "signal"
         if not now - self._limits.max_age_s <= comment.ts <= now + self._limits.ahead_s:
             return "stale"
         name = _id_hash(comment)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -28,6 +28,7 @@ class SignalKind(StrEnum):
     COMMENT = "comment"
     ORDER = "order"
     RETURNED = "returned_order"
+    CLICK = "click"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,8 @@ class AudienceMeter:
         self._fast = {kind: _Fading(FAST_S) for kind in SignalKind}
         self._slow = {kind: _Fading(SLOW_S) for kind in SignalKind}
         self._mood, self._moods, self._distressed = _Fading(SLOW_S), _Fading(SLOW_S), _Fading(SLOW_S)
+        self.totals: Counter[SignalKind] = Counter()
+        """How many of each kind came since the meter was made."""
         self._viewers = 0
         self._viewers_slow: deque[tuple[float, int]] = deque(maxlen=64)
         self._second, self._read_in_second = -1, 0
@@ -108,6 +111,7 @@ class AudienceMeter:
     def add(self, signal: Signal) -> None:
         """Count one signal. In a flood only 20 comments a second are read for their mood; all are counted."""
         count = max(0, min(signal.count, 1_000_000))
+        self.totals[signal.kind] += count
         self._fast[signal.kind].add(count, signal.ts)
         self._slow[signal.kind].add(count, signal.ts)
         if signal.kind is SignalKind.JOIN:

@@ -15,6 +15,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "A decision was taken back, so the plan's next block follows.",
         "有决定被撤销，按原计划播出下一项{item}。",
     ),
+    "first_round": (
+        "The first round is played as planned, to see what each block brings; {item} is next in it.",
+        "第一轮按计划播出，以了解各项效果，下一项是{item}。",
+    ),
     "only": ("{item} is the only block that may come now.", "目前只有{item}可以播出。"),
     "learned": (
         "{item} has held viewers best of {options} blocks lately (expected {mean:.2f}).",

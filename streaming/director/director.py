@@ -17,8 +17,9 @@ from streaming.director.audience import AudiencePicture
 from streaming.director.bandit import Arm, BanditSettings, learn, means, pick
 from streaming.director.decisions import Decision, Learned, Option, Record, Reverted, explain
 from streaming.director.errors import DecisionRefused
+from streaming.director.feasibility import LegalLocks, Played, exclusion, urgency
 from streaming.director.outcome import BlockOutcome, reward
-from streaming.director.rundown import LegalLocks, Played, Rundown, RundownItem, exclusion, urgency
+from streaming.rundown import Rundown, RundownItem
 
 # Records held for taking decisions back: a day and a half of two-minute blocks.
 KEPT = 2000
@@ -26,11 +27,14 @@ KEPT = 2000
 
 @dataclass(slots=True)
 class _State:
-    """What the records amount to."""
+    """What the records amount to. `place`: of the last block in the planned order, -1 before the first."""
 
     played: dict[str, Played]
     arms: dict[str, Arm]
     position: int = 0
+    round: int = 0
+    place: int = -1
+    newest: str = ""
 
     @classmethod
     def empty(cls, rundown: Rundown) -> _State:
@@ -50,6 +54,7 @@ class Director:
         settings: BanditSettings | None = None,
     ) -> None:
         self._rundown = rundown
+        self._planned = [item.id for item in rundown.round()]
         self._started_at, self._seed = started_at, seed
         self._locks = locks or LegalLocks()
         self._settings = settings or BanditSettings()
@@ -79,10 +84,12 @@ class Director:
             item.id: exclusion(item, self._state.played[item.id], self._locks, at) for item in self._rundown.items
         }
         feasible = [item for item in self._rundown.items if not excluded[item.id]]
-        rule, choice, options = self._choose(feasible, at)
+        round_ = self._round(feasible)
+        rule, choice, options = self._choose(feasible, at, excluded, round_)
         expected = means(self._state.arms)
         listed = tuple(options.get(name, Option(name, why, round(expected[name], 4))) for name, why in excluded.items())
-        about = {"item": choice, "options": len(feasible), "share": self._settings.exploration}
+        title = self._rundown.item(choice).title if choice else ""
+        about = {"item": title, "options": len(options), "share": self._settings.exploration}
         decision = Decision(
             id=f"d{self._made + 1}",
             position=self._state.position,
@@ -90,29 +97,49 @@ class Director:
             rule=rule,
             choice=choice,
             options=listed,
-            inputs={"at_s": round(at, 3), "picture": picture.to_json() if picture else None},
+            inputs={"at_s": round(at, 3), "round": round_, "picture": picture.to_json() if picture else None},
             reason=explain(rule, **about, mean=expected.get(choice or "", 0.0)),
         )
         self._apply(decision)
         return decision
 
-    def _choose(self, feasible: list[RundownItem], at: float) -> tuple[str, str | None, dict[str, Option]]:
-        """(rule, choice, options that could have been chosen)."""
+    def _round(self, feasible: list[RundownItem]) -> int:
+        """Number of the round: a new one begins once everything that may come has come."""
+        done = bool(feasible) and all(self._state.played[item.id].in_round for item in feasible)
+        return self._state.round + done
+
+    def _left(self, feasible: list[RundownItem], round_: int, excluded: dict[str, str]) -> list[RundownItem]:
+        """What may be chosen freely: no more often than approved in a round, and nothing twice in a row."""
+        fresh = round_ > self._state.round
+        left = [item for item in feasible if fresh or self._state.played[item.id].in_round < item.repeats]
+        others = [item for item in left if item.id != self._state.newest]
+        excluded |= {item.id: "often_enough" for item in feasible if item not in left}
+        if others and len(others) < len(left):
+            excluded[self._state.newest] = "just_played"
+        return others or left
+
+    def _choose(
+        self, feasible: list[RundownItem], at: float, excluded: dict[str, str], round_: int
+    ) -> tuple[str, str | None, dict[str, Option]]:
+        """(rule, choice, options that could have been chosen). Says in `excluded` what else may not come."""
         if not feasible:
             return "none", None, {}
         expected = means(self._state.arms)
-        if forced := self._forced(feasible, at):
+        if forced := self._forced(feasible, at, round_):
             rule, item = forced
             return rule, item.id, {item.id: Option(item.id, "", round(expected[item.id], 4), 0.0, 1.0)}
-        picked = pick(self._state.arms, [item.id for item in feasible], self._settings, self._rng())
+        left = self._left(feasible, round_, excluded)
+        if len(left) == 1:
+            return "only", left[0].id, {left[0].id: Option(left[0].id, "", round(expected[left[0].id], 4), 0.0, 1.0)}
+        picked = pick(self._state.arms, [item.id for item in left], self._settings, self._rng())
         options = {
             name: Option(name, "", round(expected[name], 4), picked.sampled[name], propensity)
             for name, propensity in picked.propensities.items()
         }
         return "explored" if picked.explored else "learned", picked.choice, options
 
-    def _forced(self, feasible: list[RundownItem], at: float) -> tuple[str, RundownItem] | None:
-        """What legal, duty or a revert leaves no choice about."""
+    def _forced(self, feasible: list[RundownItem], at: float, round_: int) -> tuple[str, RundownItem] | None:
+        """What legal, duty, a revert or the first round leaves no choice about."""
         by_id = {item.id: item for item in feasible}
         if self._locks.frozen:
             return "frozen", self._next_in_plan(feasible)
@@ -122,21 +149,15 @@ class Director:
         most = max(feasible, key=lambda item: due[item.id])
         if due[most.id] > 0:
             return "duty", most
-        if self._plan_next:
-            return "after_revert", self._next_in_plan(feasible)
-        return ("only", feasible[0]) if len(feasible) == 1 else None
+        if self._plan_next or round_ == 0:
+            return "after_revert" if self._plan_next else "first_round", self._next_in_plan(feasible)
+        return None
 
     def _next_in_plan(self, feasible: list[RundownItem]) -> RundownItem:
         """The feasible block that follows the last one played in the planned order."""
-        order = [item.id for item in self._rundown.items]
-        last = max(order, key=lambda name: (self._last(name), order.index(name)))
-        start = order.index(last) + 1 if self._last(last) > float("-inf") else 0
-        rotated = order[start:] + order[:start]
+        after = self._state.place + 1
+        rotated = self._planned[after:] + self._planned[:after]
         return min(feasible, key=lambda item: rotated.index(item.id))
-
-    def _last(self, name: str) -> float:
-        last = self._state.played[name].last
-        return float("-inf") if last is None else last
 
     def _rng(self) -> random.Random:
         """A generator of this decision's own: no decision depends on how often another drew."""
@@ -206,10 +227,22 @@ class Director:
         if isinstance(record, Decision) and (record.id not in self._reverted or record.id in self._learned):
             state.position = record.position + 1
             if record.choice is not None:
-                state.played[record.choice].count += 1
-                state.played[record.choice].last = record.ts - self._started_at
-        elif isinstance(record, Learned) and record.value is not None and record.decision_id not in self._reverted:
-            learn(state.arms, record.item_id, record.value, self._settings)
+                self._play(state, record.choice, record)
+        elif isinstance(record, Learned):
+            state.played[record.item_id].ended = record.ts - self._started_at
+            if record.value is not None and record.decision_id not in self._reverted:
+                learn(state.arms, record.item_id, record.value, self._settings)
+
+    def _play(self, state: _State, choice: str, record: Decision) -> None:
+        if (round_ := int(record.inputs.get("round", state.round))) > state.round:
+            state.round = round_
+            for played in state.played.values():
+                played.in_round = 0
+        played = state.played[choice]
+        played.count, played.in_round, played.last = played.count + 1, played.in_round + 1, record.ts - self._started_at
+        after = state.place + 1
+        state.place = (self._planned[after:] + self._planned[:after]).index(choice) + after
+        state.place, state.newest = state.place % len(self._planned), choice
 
     def _rebuild(self) -> None:
         self._state = deepcopy(self._base)

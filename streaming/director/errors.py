@@ -5,8 +5,9 @@ from __future__ import annotations
 from compliance.errors import BadInput, Refused
 
 
-class RundownRefused(BadInput):
-    """A rundown or limits that contradict themselves."""
+class LimitsRefused(BadInput):
+    """Limits of expression or pace that contradict themselves. Codes: pace_limits, expression_limits,
+    freedom_malformed."""
 
 
 class DecisionRefused(Refused):

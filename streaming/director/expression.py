@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from streaming.director.audience import AudiencePicture
-from streaming.director.errors import RundownRefused
+from streaming.director.errors import LimitsRefused
 
 
 class Expression(StrEnum):
@@ -44,9 +44,9 @@ class ExpressionLimits:
 
     def __post_init__(self) -> None:
         if not 0.8 <= self.slowest <= 1.0 <= self.fastest <= 1.2:
-            raise RundownRefused("pace_limits", "Pace limits must enclose 1 and lie between 0.8 and 1.2.")
+            raise LimitsRefused("pace_limits", "Pace limits must enclose 1 and lie between 0.8 and 1.2.")
         if self.hold_s <= 0 or self.changes < 1 or self.per_s <= 0 or self.pace_step <= 0:
-            raise RundownRefused("expression_limits", "Holding time, changes and steps must be above zero.")
+            raise LimitsRefused("expression_limits", "Holding time, changes and steps must be above zero.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,8 @@ class Manner:
         look = {"expression": str(self.expression), "pace": self.pace}
         return {**look, "reason": dict(self.reason), "scores": dict(self.scores)}
 
+
+AS_RECORDED = Manner(Expression.NEUTRAL, 1.0, {"en": "as recorded", "zh": "按录制时的样子"})
 
 _WHY = {
     "start": ("the room begins", "直播开始"),

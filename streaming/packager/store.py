@@ -135,8 +135,8 @@ class SegmentStore:
 class Publisher:
     """Stores every rendition of a segment first, then lists it in all of them.
 
-    `confirm` is called last before the playlists change and raises when this worker no longer owns the room;
-    `persist` receives the playlist's state as JSON in the same moment and may raise as well.
+    `persist` receives the playlist's state as JSON last before the playlists change, and raises when this worker no
+    longer owns the room: nothing is listed then.
     """
 
     def __init__(
@@ -144,12 +144,11 @@ class Publisher:
         store: SegmentStore,
         state: PlaylistState,
         *,
-        confirm: Callable[[], None],
         persist: Callable[[str], None],
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store, self.state = store, state
-        self._confirm, self._persist, self._now_s = confirm, persist, now_s
+        self._persist, self._now_s = persist, now_s
 
     def begin(self, init: str, inits: Mapping[str, bytes], *, continues: bool = False) -> None:
         """Store the (signed) init of every rendition under the name `init`; what follows needs it.
@@ -169,7 +168,7 @@ class Publisher:
         After `StoreUnavailable` nothing is listed and the same call may be repeated.
 
         Raises:
-            StoreUnavailable, PlaylistRefused, and what `confirm` or `persist` raise.
+            StoreUnavailable, PlaylistRefused, and what `persist` raises.
         """
         names = [segment.rendition for segment in segments]
         self.store.expire(now_s=self._now_s())
@@ -177,12 +176,9 @@ class Publisher:
         if listed is not None and listed.sequence == segments[0].sequence:
             self._list(names)  # a repeated call: listed in the state, perhaps not yet in every file
             return listed
-        entry = self.state.line(
-            sequence=segments[0].sequence, start_ns=segments[0].start_ns, ticks=segments[0].ticks
-        )
+        entry = self.state.line(sequence=segments[0].sequence, start_ns=segments[0].start_ns, ticks=segments[0].ticks)
         for segment in segments:
             self.store.put_segment(segment.rendition, entry, signed[segment.rendition])
-        self._confirm()
         after = deepcopy(self.state)
         left = after.append(entry)
         self._persist(after.to_json())
@@ -196,9 +192,10 @@ class Publisher:
 
     def end(self, renditions: Sequence[str]) -> None:
         """Say that nothing follows."""
-        self._confirm()
-        self.state.end()
-        self._persist(self.state.to_json())
+        after = deepcopy(self.state)
+        after.end()
+        self._persist(after.to_json())
+        self.state = after
         self._list(renditions)
 
     def _list(self, renditions: Sequence[str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
@@ -24,6 +23,7 @@ from streaming.dialogue.guard import Guard
 from streaming.dialogue.model_lines import ModelAccess
 from streaming.dialogue.speaking import phrases
 from streaming.dialogue.spending import CircuitBreaker
+from streaming.model_key import model_key
 from streaming.scripting.checking import Checked, Lack, policy_for
 from streaming.scripting.composing import Composed, Wish, compose
 from streaming.scripting.errors import CatalogueRefused, DeskRefused
@@ -138,15 +138,9 @@ def _composed(organisation: Organisation, order: Order, *, use_model: bool) -> C
 def _model_settings(products: int) -> ModelSettings:
     total = settings.AVOW_MODEL_DRAFT_S / products
     return ModelSettings(
-        settings.AVOW_MODEL_URL, settings.AVOW_MODEL_NAME, _model_key(),
+        settings.AVOW_MODEL_URL, settings.AVOW_MODEL_NAME, model_key(),
         connect_s=min(1.5, total), first_token_s=total, total_s=total, max_tokens=_MODEL_TOKENS,
     )  # fmt: skip
-
-
-def _model_key() -> str:
-    if settings.AVOW_MODEL_KEY_FILE:
-        return Path(settings.AVOW_MODEL_KEY_FILE).read_text("utf-8").strip()
-    return str(settings.AVOW_MODEL_KEY)
 
 
 def revise_script(*, script: Script, by: User) -> ScriptDraft:

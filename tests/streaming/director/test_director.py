@@ -14,19 +14,25 @@ from streaming.director.audience import AudienceMeter, AudiencePicture, Signal, 
 from streaming.director.bandit import BanditSettings
 from streaming.director.decisions import Decision, read_record
 from streaming.director.director import Director
-from streaming.director.errors import DecisionRefused, RundownRefused
+from streaming.director.errors import DecisionRefused, LimitsRefused
 from streaming.director.expression import Expression, ExpressionGovernor, ExpressionLimits
+from streaming.director.feasibility import LegalLocks
 from streaming.director.outcome import BlockOutcome, reward
-from streaming.director.rundown import LegalLocks, Rundown, RundownItem
 from streaming.director.sentiment import read_mood
+from streaming.errors import RundownInvalid
+from streaming.rundown import Rundown, RundownItem
 
 # Fewer draws estimate propensities less well and change no choice.
 FAST = BanditSettings(draws=8)
 NAMES = ("a", "b", "c", "d", "e", "f")
 
 
-def rundown(**more: dict[str, object]) -> Rundown:
-    return Rundown(tuple(RundownItem(name, "p", 60.0, **more.get(name, {"min_gap_s": 60.0})) for name in NAMES))  # type: ignore[arg-type]
+def item(name: str, seconds: float = 60.0, **more: object) -> RundownItem:
+    return RundownItem(name, name, ("x",), **{"seconds": seconds, "repeats": 20, **more})  # type: ignore[arg-type]
+
+
+def rundown(**more: object) -> Rundown:
+    return Rundown(tuple(item(name, **{"min_gap_s": 60.0, **more}) for name in NAMES))
 
 
 def director(plan: Rundown | None = None, **more: object) -> Director:
@@ -75,13 +81,16 @@ def test_the_same_records_give_the_same_next_decision() -> None:
 
 def test_every_decision_tells_its_reason_and_its_odds() -> None:
     room = director()
-    decision = room.decide(0.0, AudienceMeter().picture(0.0))
+    played = play(room, dict.fromkeys(NAMES, 0.5), 6, random.Random(2))
+    assert played == list(NAMES), "the first round shows what each brings"
+    decision = room.decide(360.0, AudienceMeter().picture(360.0))
     assert decision.reason["en"]
     assert decision.reason["zh"]
     assert sum(option.propensity for option in decision.options) == pytest.approx(1.0, abs=0.01)
-    assert min(option.propensity for option in decision.options) > 0
+    assert min(option.propensity for option in decision.options if not option.excluded) > 0
+    assert [option.excluded for option in decision.options if option.item_id == played[-1]] == ["too_soon"]
     assert Decision.from_json(decision.to_json()) == decision
-    second = room.decide(10.0)
+    second = room.decide(370.0)
     assert {option.item_id: option.excluded for option in second.options}[decision.choice or ""] == "too_soon"
 
 
@@ -90,12 +99,12 @@ def test_every_decision_tells_its_reason_and_its_odds() -> None:
 def test_legal_limits_hold_whatever_the_audience_does(data: st.DataObject) -> None:
     plan = Rundown(
         (
-            RundownItem("notice", "p", 20.0, every_s=300.0),
-            RundownItem("a", "p", 60.0, max_plays=3),
-            RundownItem("b", "p", 45.0, min_gap_s=90.0),
-            RundownItem("c", "p", 60.0, not_before=300.0, not_after=1200.0, min_plays=2),
-            RundownItem("d", "p", 30.0),
-            RundownItem("e", "p", 30.0),
+            item("notice", 20.0, every_s=300.0, repeats=1),
+            item("a", max_plays=3),
+            item("b", 45.0, min_gap_s=90.0),
+            item("c", not_before=300.0, not_after=1200.0, min_plays=2, repeats=1),
+            item("d", 30.0),
+            item("e", 30.0),
         )
     )
     room = director(
@@ -112,8 +121,8 @@ def test_legal_limits_hold_whatever_the_audience_does(data: st.DataObject) -> No
             continue
         begun.append((decision.choice, at))
         stayed = data.draw(st.integers(0, 10))
-        room.learn(decision.id, BlockOutcome(10, stayed), at)
         at += plan.item(decision.choice).seconds
+        room.learn(decision.id, BlockOutcome(10, stayed), at)
     times = {name: [t for choice, t in begun if choice == name] for name in ("notice", "a", "b", "c", "d", "e")}
     assert begun[0][0] == "d"
     assert times["e"] == []
@@ -199,20 +208,41 @@ def test_nothing_is_gained_from_distress_or_from_pushing_beyond_enough() -> None
 
 
 @pytest.mark.parametrize(
-    ("items", "code"),
+    "limits",
     [
-        ((), "rundown_items"),
-        ((RundownItem("a", "p", 1), RundownItem("a", "p", 1)), "rundown_items"),
-        ((RundownItem("a", "p", 0),), "rundown_times"),
-        ((RundownItem("a", "p", 9, min_plays=3, max_plays=2),), "rundown_plays"),
-        ((RundownItem("a", "p", 9, not_before=9, not_after=5),), "rundown_window"),
-        ((RundownItem("a", "p", 60, every_s=30),), "rundown_every"),
+        {"seconds": -1.0},
+        {"min_plays": 3, "max_plays": 2, "not_after": 900.0},
+        {"min_plays": 3},
+        {"not_before": 9.0, "not_after": 5.0},
+        {"every_s": 30.0},
     ],
 )
-def test_rundowns_that_contradict_themselves_are_refused(items: tuple[RundownItem, ...], code: str) -> None:
-    with pytest.raises(RundownRefused) as refusal:
-        Rundown(items)
-    assert refusal.value.code == code
+def test_items_that_contradict_themselves_are_refused(limits: dict[str, object]) -> None:
+    with pytest.raises(RundownInvalid, match="rundown_item_invalid"):
+        item("a", **limits)  # type: ignore[arg-type]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=6), st.text(max_size=4))
+def test_in_a_round_everything_comes_and_nothing_more_often_than_approved(repeats: list[int], seed: str) -> None:
+    plan = Rundown(tuple(item(str(n), 10.0, repeats=times) for n, times in enumerate(repeats)))
+    room, rounds, last = director(plan, seed=seed, settings=FAST), dict[int, list[str]](), ""
+    for n in range(40):
+        decision = room.decide(10.0 * n)
+        room.learn(decision.id, BlockOutcome(10, n % 11), 10.0 * n + 10)
+        assert decision.choice not in (None, last), "nothing comes twice in a row while something else may come"
+        last = decision.choice or ""
+        rounds.setdefault(decision.inputs["round"], []).append(last)
+    whole = list(rounds.values())[:-1]
+    assert whole and all(set(played) == {one.id for one in plan.items} for played in whole)
+    assert all(played.count(one.id) <= one.repeats for played in rounds.values() for one in plan.items)
+
+
+def test_an_item_that_ended_sooner_than_planned_may_come_again_at_once() -> None:
+    room = director(Rundown((item("a", 60.0),)))
+    decision = room.decide(0.0)
+    room.learn(decision.id, BlockOutcome(10, 5), 55.0)
+    assert room.decide(55.0).choice == "a"
 
 
 # --- audience and expression ---
@@ -306,7 +336,7 @@ def test_a_small_difference_changes_nothing() -> None:
 
 
 def test_limits_outside_reason_are_refused() -> None:
-    with pytest.raises(RundownRefused, match="pace_limits"):
+    with pytest.raises(LimitsRefused, match="pace_limits"):
         ExpressionLimits(fastest=1.5)
-    with pytest.raises(RundownRefused, match="expression_limits"):
+    with pytest.raises(LimitsRefused, match="expression_limits"):
         ExpressionLimits(hold_s=0)

@@ -36,7 +36,7 @@ class OnAir:
 
     def __post_init__(self) -> None:
         store = SegmentStore(self.folder, retention=Retention(60), sync=False)
-        self.publisher = Publisher(store, self.state, confirm=lambda: None, persist=self.kept.append)
+        self.publisher = Publisher(store, self.state, persist=self.kept.append)
 
     def begin(self, name: str, spec: StreamSpec, *, start_ns: int) -> Packager:
         packager = Packager(spec, start_ns=start_ns, first_sequence=self.publisher.state.next_sequence)

@@ -250,7 +250,7 @@ def test_ffprobe_follows_the_playlists_over_a_discontinuity(tmp_path: Path, pack
         pytest.skip("FFPROBE ABSENT: playlists were not read by a second program")
     store = SegmentStore(tmp_path, retention=Retention(60), sync=False)
     state = PlaylistState(target_s=1, window_s=30)
-    publisher = Publisher(store, state, confirm=lambda: None, persist=lambda _state: None)
+    publisher = Publisher(store, state, persist=lambda _state: None)
     later = session(SPEC, 30, first_sequence=3, start_ns=START_NS + 5 * 10**9)
     for name, made in (("a", packaged), ("b", later)):
         publisher.begin(name, {rendition: made.packager.init(rendition) for rendition in ("high", "low")})

@@ -21,19 +21,23 @@ NAMES = ("high", "low")
 class Room:
     """A store, its publisher, and the segments of a session in publishing order."""
 
-    def __init__(self, root: Path, packaged: Session, *, window_s: int = 3, confirm: object = None) -> None:
-        self.now, self.persisted = 0.0, list[str]()
+    def __init__(self, root: Path, packaged: Session, *, window_s: int = 3) -> None:
+        self.now, self.persisted, self.lost = 0.0, list[str](), False
         self.store = SegmentStore(root, retention=Retention(5), sync=False, recent=2)
         state = PlaylistState(target_s=1, window_s=window_s)
         self.publisher = Publisher(
             self.store,
             state,
-            confirm=confirm or (lambda: None),  # type: ignore[arg-type]
-            persist=self.persisted.append,
+            persist=self.persist,
             now_s=lambda: self.now,
         )
         self.packaged = packaged
         self.publisher.begin("a", {name: packaged.packager.init(name) for name in NAMES})
+
+    def persist(self, state: str) -> None:
+        if self.lost:
+            raise PermissionError("another worker owns this room")
+        self.persisted.append(state)
 
     def segments(self, number: int) -> tuple[list[Segment], Mapping[str, bytes]]:
         chosen = [s for s in self.packaged.segments if s.sequence == number]
@@ -92,18 +96,12 @@ def test_unwritable_folder_is_said(tmp_path: Path) -> None:
 
 
 def test_worker_that_lost_its_room_changes_no_list(tmp_path: Path, packaged: Session) -> None:
-    lost = []
-
-    def confirm() -> None:
-        if lost:
-            raise PermissionError("another worker owns this room")
-
-    room = Room(tmp_path, packaged, confirm=confirm)
+    room = Room(tmp_path, packaged)
     room.publisher.publish(*room.segments(0))
     before = (tmp_path / "high" / "media.m3u8").read_text()
     successor = PlaylistState.from_json(room.persisted[-1])
     successor.begin("b")
-    lost.append(True)
+    room.lost = True
     with pytest.raises(PermissionError):
         room.publisher.publish(*room.segments(1))
     assert (tmp_path / "high" / "media.m3u8").read_text() == before

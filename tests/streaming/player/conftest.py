@@ -90,7 +90,7 @@ def room(tmp_path: Path) -> Iterator[Room]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         store = SegmentStore(tmp_path / "room", retention=Retention(60), sync=False)
         state = PlaylistState(target_s=1, window_s=30)
-        publisher = Publisher(store, state, confirm=lambda: None, persist=lambda _state: None)
+        publisher = Publisher(store, state, persist=lambda _state: None)
         yield Room(tmp_path, f"http://127.0.0.1:{server.server_port}/", publisher)
         server.shutdown()
 
