@@ -297,8 +297,8 @@ AVOW_LIVE_DIR = env.str("AVOW_LIVE_DIR", default=str(VAR_DIR / "live"))
 AVOW_LIVE_KEEP_S = env.int("AVOW_LIVE_KEEP_S", default=7 * 24 * 3600)
 AVOW_LIVE_SOCKET = env.str("AVOW_LIVE_SOCKET", default=str(VAR_DIR / "live.sock"))
 AVOW_LIVE_PRESET = env.str("AVOW_LIVE_PRESET", default="veryfast")
-# A language model that words script drafts and answers on air, by any OpenAI-compatible address (up to /v1). Without one
-# the built-in composer does. The key comes from the environment or from a file; limits are those of one room in one hour.
+# A language model that words script drafts and answers on air, by any OpenAI-compatible address (up to /v1). Without
+# one the built-in composer does. The key comes from the environment or from a file; limits are of one room in one hour.
 AVOW_MODEL_URL = env.str("AVOW_MODEL_URL", default="")
 AVOW_MODEL_NAME = env.str("AVOW_MODEL_NAME", default="")
 AVOW_MODEL_KEY = env.str("AVOW_MODEL_KEY", default="")
