@@ -35,8 +35,10 @@ setup: $(STAMP) locale ## first run: secrets, keys, certificates, database
 .PHONY: run
 run: export AVOW_DEMO = 1
 run: export AVOW_EMAIL_VERIFICATION = none
+run: export AVOW_DEMO_ROOM_MINUTES ?= 60
 run: setup ## serve http://127.0.0.1:8000 with web, workers, gate, inspector, sequencer, scheduler (Ctrl-C stops all)
 	@$(PY) manage.py seed_demo --presenter
+	@$(PY) manage.py room demonstrate
 	@exec $(PY) -m supervisor.supervisord --nodaemon --configuration deploy/supervisord.conf
 
 .PHONY: demo

@@ -112,4 +112,5 @@ def plan_demo_room(avatar: Avatar, *, picture: str) -> Room:
         campaign=campaign,
         picture=picture,
         hand_over_to=person("producer"),
+        quote_comments=True,
     )

@@ -48,12 +48,13 @@ def plan_room(
     campaign: Campaign,
     picture: str,
     hand_over_to: User | None = None,
+    quote_comments: bool = False,
 ) -> Room:
     """Fix what a room is to show and say, and ask brand legal for it.
 
     `products`: with facts about at least one, and an interactive campaign, the host answers comments from them; the
     policy for that names the brands and categories of these products only. `picture`: a key of
-    `avatars.services.FORMATS`.
+    `avatars.services.FORMATS`. `quote_comments`: the viewer's page shows the question that is being answered.
 
     Raises:
         RoomRefused: room_not_ready.
@@ -62,7 +63,9 @@ def plan_room(
     if not avatar.ready:
         raise RoomRefused("room_not_ready", _("This avatar is not ready; choose another or wait for it."))
     seconds = _spoken_seconds(rundown, campaign.language)
-    plan = {"rundown": rundown.to_json(), "products": [json.loads(facts.to_json()) for facts in products]}
+    plan: Json = {"rundown": rundown.to_json(), "products": [json.loads(facts.to_json()) for facts in products]}
+    if quote_comments:
+        plan["quote_comments"] = True
     if products and campaign.interactive:
         plan["speech_policy"] = json.loads(_policy(products, campaign).to_json())
     width, height = FORMATS[picture]
