@@ -174,6 +174,20 @@ def hand_over(*, room: Room, by: User, to_person: bool) -> Room:
     return room
 
 
+def lock_for_producer(room: Room, by: User) -> Room:
+    """The room as it is now, held for this transaction, for a producer who changes what it is connected to.
+
+    Raises:
+        RoomRefused: room_not_yours, room_ended.
+    """
+    room = _locked(room)
+    if not has_role(by, room.organisation, Role.PRODUCER):
+        raise RoomRefused("room_not_yours", _("Only producers of this organisation can do this."))
+    if room.state == RoomState.ENDED:
+        raise RoomRefused("room_ended", _("This room has ended. Plan a new one."))
+    return room
+
+
 # --- what the audience says ---
 def receive_comments(*, room: Room, messages: Sequence[Any], limit: int = 1000) -> dict[str, int]:
     """Keep what a platform, a bridge or the viewer's page hands in; each message once.

@@ -8,14 +8,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from compliance.accounts.models import Role, User
-from compliance.accounts.selectors import has_role
+from compliance.accounts.models import User
 from compliance.keys.custody import open_custody, seal_for
 from compliance.keys.purposes import KeyPurpose
 from streaming.errors import RoomRefused
-from streaming.models import Room, RoomOutput, RoomState
+from streaming.models import Room, RoomOutput
 from streaming.outputs.target import Target
-from streaming.services import note
+from streaming.services import lock_for_producer, note
 
 MAX_OUTPUTS = 8
 
@@ -28,7 +27,7 @@ def add_output(*, room: Room, by: User, target: Target) -> RoomOutput:
     Raises:
         RoomRefused: room_not_yours, room_ended, too_many_outputs.
     """
-    _require_producer(room, by)
+    room = lock_for_producer(room, by)
     if room.outputs.filter(removed_at__isnull=True).count() >= MAX_OUTPUTS:
         text = _("A room has at most %(limit)d outputs. Remove one first.")
         raise RoomRefused("too_many_outputs", text % {"limit": MAX_OUTPUTS})
@@ -50,7 +49,7 @@ def remove_output(*, output: RoomOutput, by: User) -> None:
     Raises:
         RoomRefused: room_not_yours, room_ended.
     """
-    _require_producer(output.room, by)
+    lock_for_producer(output.room, by)
     output.removed_at, output.sealed = timezone.now(), b""
     output.save(update_fields=["removed_at", "sealed", "updated_at"])
     text = _("%(name)s has removed the output %(output)s.") % {"name": by, "output": output}
@@ -70,10 +69,3 @@ def open_target(output: RoomOutput) -> Target:
 def about(output_id: UUID) -> bytes:
     """What the sealed bytes are bound to."""
     return f"room output {output_id}".encode()
-
-
-def _require_producer(room: Room, by: User) -> None:
-    if not has_role(by, room.organisation, Role.PRODUCER):
-        raise RoomRefused("room_not_yours", _("Only producers of this organisation can do this."))
-    if room.state == RoomState.ENDED:
-        raise RoomRefused("room_ended", _("This room has ended. Plan a new one."))

@@ -13,13 +13,12 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from compliance.accounts.models import Role, User
-from compliance.accounts.selectors import has_role
+from compliance.accounts.models import User
 from compliance.keys.custody import open_custody
 from compliance.keys.purposes import KeyPurpose
 from streaming.errors import RoomRefused
-from streaming.models import Room, RoomState, WebhookKey
-from streaming.services import note, receive_comments
+from streaming.models import Room, WebhookKey
+from streaming.services import lock_for_producer, note, receive_comments
 from streaming.webhooks.errors import BodyRefused, BodyTooLarge, BodyTypeUnknown
 from streaming.webhooks.signing import as_text, secret_of, verify
 
@@ -44,7 +43,7 @@ def rotate_secret(*, room: Room, by: User) -> str:
     Raises:
         RoomRefused: room_not_yours, room_ended.
     """
-    _require_producer(room, by)
+    room = lock_for_producer(room, by)
     now = timezone.now()
     valid_keys(room).filter(ends_at__isnull=False).update(ends_at=now)
     valid_keys(room).filter(ends_at__isnull=True).update(ends_at=now + OVERLAP)
@@ -62,16 +61,9 @@ def end_secrets(*, room: Room, by: User) -> None:
     Raises:
         RoomRefused: room_not_yours, room_ended.
     """
-    _require_producer(room, by)
+    room = lock_for_producer(room, by)
     valid_keys(room).update(ends_at=timezone.now())
     note(room=room, code="webhook_closed", text=_("%(name)s has closed the door for comments.") % {"name": by})
-
-
-def _require_producer(room: Room, by: User) -> None:
-    if not has_role(by, room.organisation, Role.PRODUCER):
-        raise RoomRefused("room_not_yours", _("Only producers of this organisation can do this."))
-    if room.state == RoomState.ENDED:
-        raise RoomRefused("room_ended", _("This room has ended. Plan a new one."))
 
 
 # --- deliveries ---

@@ -9,13 +9,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from compliance.asgi import application
 from streaming import sockets
 from streaming.models import Air, Room, RoomComment, SpokenLine
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 HOME = {"host": "localhost:8000", "origin": "http://localhost:8000"}
 PATIENCE_S = 60
 
@@ -51,7 +52,7 @@ class Viewer:
 
 
 def talk(play: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(play())  # type: ignore[arg-type]
+    async_to_sync(play)()  # what asks the database runs in this thread, whose transaction the test is in
     assert not sockets._hubs and not sockets._open, "a connection that has ended leaves nothing behind"
 
 
