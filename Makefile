@@ -50,7 +50,7 @@ test: $(STAMP) locale ## lint, types and tests on SQLite, then on PostgreSQL and
 	@bash scripts/test.sh $(ARGS)
 
 .PHONY: test-kills
-test-kills: $(STAMP) locale ## kill -9 every process at every step: SQLite; PostgreSQL and Redis; PostgreSQL, RabbitMQ and S3
+test-kills: $(STAMP) locale ## real processes: a room watched in a browser, kill -9 at every step; on SQLite; PostgreSQL and Redis; PostgreSQL, RabbitMQ and S3
 	@bash scripts/test_kills.sh
 
 .PHONY: lint

@@ -109,6 +109,8 @@ def read_body(content_type: str, body: bytes) -> list[Any]:
     Raises:
         BodyRefused, BodyTypeUnknown.
     """
+    if not body.strip():
+        raise BodyRefused("body_empty", _("The body is empty."))
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in ("application/json", *_LINES):
         text = _("Send application/json or application/x-ndjson.")
@@ -117,8 +119,6 @@ def read_body(content_type: str, body: bytes) -> list[Any]:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BodyRefused("body_not_utf8", _("The body is no UTF-8.")) from error
-    if not text.strip():
-        raise BodyRefused("body_empty", _("The body is empty."))
     if kind in _LINES:
         return [_line(line) for line in text.split("\n") if line.strip()]
     return _document(text)
