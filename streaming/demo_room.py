@@ -25,7 +25,7 @@ from compliance.jobs.models import Job, JobState
 from compliance.release.models import Review, ReviewState, TakeState
 from compliance.release.services import decide_review
 from streaming.demo import give_live_grant, person, plan_demo_room
-from streaming.models import DemonstrationRoom, Room, RoomState
+from streaming.models import DemonstrationRoom, Room, RoomState, Showing
 from streaming.services import go_on_air, stop_room
 
 CLIP_S, CLIP_SIZE = 10, (640, 360)
@@ -34,7 +34,7 @@ CLIP_S, CLIP_SIZE = 10, (640, 360)
 
 def newest() -> DemonstrationRoom | None:
     """The asking that counts."""
-    return DemonstrationRoom.objects.select_related("room__take", "avatar", "grant").first()
+    return DemonstrationRoom.objects.select_related("room__take", "room__air", "avatar", "grant").first()
 
 
 def ends_at(asked: DemonstrationRoom) -> datetime | None:
@@ -57,8 +57,13 @@ def steps_of(asked: DemonstrationRoom) -> list[tuple[str, bool]]:
         (_("Lin Mei has agreed to the use of face and voice"), receipt),
         (_("The avatar is drawn, checked and built"), asked.avatar is not None and asked.avatar.ready),
         (_("Brand legal has read the rundown, and the gate has permitted the room"), _permitted(asked)),
-        (_("The host is on air"), asked.room is not None and asked.room.on_air_at is not None),
+        (_("The first second is signed and published"), is_seen(asked)),
     ]
+
+
+def is_seen(asked: DemonstrationRoom) -> bool:
+    """Whether there is something to watch already."""
+    return asked.room is not None and asked.room.wanted_on_air and asked.room.air.showing != Showing.NOTHING
 
 
 def _permitted(asked: DemonstrationRoom) -> bool:

@@ -132,7 +132,7 @@ def demonstration(request: HttpRequest) -> HttpResponse:
     asked = demo_room.newest() if settings.AVOW_DEMO_ROOM_MINUTES else None
     if asked is None:
         raise Http404
-    if asked.room is not None and asked.room.wanted_on_air:
+    if asked.room is not None and demo_room.is_seen(asked):
         place = reverse("rooms:watch", args=[asked.room.pk])
         return HttpResponse(headers={"HX-Redirect": place}) if request.headers.get("HX-Request") else redirect(place)
     context = {"asked": asked, "steps": demo_room.steps_of(asked), "minutes": settings.AVOW_DEMO_ROOM_MINUTES}

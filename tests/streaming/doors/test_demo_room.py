@@ -16,7 +16,7 @@ from compliance.consent.services import withdraw_grant
 from compliance.release.models import Review, ReviewState
 from streaming import demo_room
 from streaming.demo_room import advance, ask_for_room, newest
-from streaming.models import DemonstrationRoom, Room, RoomState
+from streaming.models import Air, DemonstrationRoom, Room, RoomState, Showing
 from streaming.services import stop_room
 from tests.road import World
 
@@ -123,6 +123,8 @@ def test_the_pages_lead_to_it(step: Callable[[], None], client: Any) -> None:
     assert b"/live/" in client.get("/").content
     assert "Being prepared" in client.get("/live/").content.decode()
     room = bring_on_air(step)
+    assert client.get("/live/").status_code == 200, "nothing can be seen before the gate has published"
+    Air.objects.filter(pk=room.pk).update(showing=Showing.SLATE)
     assert client.get("/live/").headers["Location"] == f"/live/{room.pk}/"
     polled = client.get("/live/", headers={"HX-Request": "true"})
     assert polled.headers["HX-Redirect"] == f"/live/{room.pk}/"
