@@ -35,8 +35,10 @@ setup: $(STAMP) locale ## first run: secrets, keys, certificates, database
 .PHONY: run
 run: export AVOW_DEMO = 1
 run: export AVOW_EMAIL_VERIFICATION = none
+run: export AVOW_DEMO_ROOM_MINUTES ?= 60
 run: setup ## serve http://127.0.0.1:8000 with web, workers, gate, inspector, sequencer, scheduler (Ctrl-C stops all)
 	@$(PY) manage.py seed_demo --presenter
+	@$(PY) manage.py room demonstrate
 	@exec $(PY) -m supervisor.supervisord --nodaemon --configuration deploy/supervisord.conf
 
 .PHONY: demo
@@ -48,7 +50,7 @@ test: $(STAMP) locale ## lint, types and tests on SQLite, then on PostgreSQL and
 	@bash scripts/test.sh $(ARGS)
 
 .PHONY: test-kills
-test-kills: $(STAMP) locale ## kill -9 every process at every step: SQLite; PostgreSQL and Redis; PostgreSQL, RabbitMQ and S3
+test-kills: $(STAMP) locale ## real processes: a room watched in a browser, kill -9 at every step; on SQLite; PostgreSQL and Redis; PostgreSQL, RabbitMQ and S3
 	@bash scripts/test_kills.sh
 
 .PHONY: lint

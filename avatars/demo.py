@@ -49,20 +49,22 @@ def _organisation(name: str, kind: OrganisationKind, code: str) -> Organisation:
     return found
 
 
-def draw_presenter(target: Path, *, seconds: int = 64) -> None:
-    """Draw the invented presenter's consented minute with the project's own script."""
+def draw_presenter(target: Path, *, seconds: int = 64, size: tuple[int, int] = (1280, 720)) -> None:
+    """Draw the invented presenter's consented minute with the project's own script, `size` pixels wide and high."""
     script = settings.BASE_DIR / "scripts" / "make_presenter.py"
     unfinished = target.with_suffix(".part.mp4")
-    subprocess.run([sys.executable, str(script), str(unfinished), "--seconds", str(seconds)], check=True)
+    width, height = map(str, size)
+    what = [str(unfinished), "--seconds", str(seconds), "--width", width, "--height", height]
+    subprocess.run([sys.executable, str(script), *what], check=True)
     unfinished.replace(target)
 
 
 PRESENTER = "demo/presenter.mp4"
 
 
-def order_presenter() -> Job:
+def order_presenter(*, delay_s: float = 0.0) -> Job:
     """Have a worker draw the presenter's clip, once, so that a visitor has something to upload."""
-    return enqueue(kind="avatars.presenter", args={}, key="demo.presenter")
+    return enqueue(kind="avatars.presenter", args={}, key="demo.presenter", delay_s=delay_s)
 
 
 def presenter_is_drawn() -> bool:

@@ -16,6 +16,7 @@ from compliance.accounts.models import User
 from compliance.consent import vocab
 from compliance.consent.models import Grant
 from compliance.disclosure import selectors as rules
+from compliance.release.services import Campaign
 
 COUNTRY_CODE_LENGTH = 2
 CHANNELS = [
@@ -64,11 +65,10 @@ class ScriptForm(forms.Form):
     )
 
 
-class TakeForm(forms.Form):
-    """Who says what, for whom, where."""
+class ShowingForm(forms.Form):
+    """Whose double is shown, for what, where: what every order asks."""
 
     avatar = forms.ModelChoiceField(Avatar.objects.none(), label=_("Avatar"), empty_label=None)
-    script = forms.ModelChoiceField(Script.objects.none(), label=_("Script"), empty_label=None)
     picture = forms.ChoiceField(label=_("Picture"), choices=[(name, PICTURES[name]) for name in FORMATS])
     channel = forms.ChoiceField(label=_("Channel"), choices=CHANNELS)
     product_category = forms.ChoiceField(label=_("Product category"), choices=list(vocab.PRODUCT_CATEGORIES.items()))
@@ -78,11 +78,36 @@ class TakeForm(forms.Form):
         label=_("Markets"),
         choices=market_choices,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("Everywhere the video will be shown. The law of each market decides what it must carry."),
+        help_text=_("Everywhere it will be shown. The law of each market decides what it must carry."),
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         ready = avatars_for(user).filter(state=AvatarState.READY)
         self.fields["avatar"].queryset = ready  # type: ignore[attr-defined]
+
+    def campaign(self, *, language: str, **more: Any) -> Campaign:
+        """What was entered, as the gate and brand legal know it. `more`: further fields of `Campaign`."""
+        data, organisation = self.cleaned_data, self.cleaned_data["avatar"].organisation
+        return Campaign(
+            brand_id=str(organisation.pk),
+            brand_name=organisation.name,
+            product_category=data["product_category"],
+            purpose=data["purpose"],
+            platform=data["platform"],
+            markets=tuple(data["markets"]),
+            language=language,
+            channel=data["channel"],
+            **more,
+        )
+
+
+class TakeForm(ShowingForm):
+    """What the double says, as one video."""
+
+    script = forms.ModelChoiceField(Script.objects.none(), label=_("Script"), empty_label=None)
+    field_order = ("avatar", "script")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, user=user, **kwargs)
         self.fields["script"].queryset = scripts_for(user).filter(next__isnull=True)  # type: ignore[attr-defined]

@@ -26,7 +26,7 @@ from compliance.jobs.models import JobState
 from compliance.jobs.services import try_again
 from compliance.release.media import serve
 from compliance.release.models import Review, Take
-from compliance.release.services import Campaign, ask_for_permit, cancel_take
+from compliance.release.services import ask_for_permit, cancel_take
 from compliance.release.steps import steps_of
 from compliance.textdiff import diff
 
@@ -209,21 +209,11 @@ def _order(request: HttpRequest, form: TakeForm) -> Take:
     avatar: Avatar = data["avatar"]
     if not has_role(signed_in(request), avatar.organisation, Role.PRODUCER):
         raise AvatarNotReady("avatar_not_yours", _("You are not a producer of this organisation."))
-    campaign = Campaign(
-        brand_id=str(avatar.organisation_id),
-        brand_name=avatar.organisation.name,
-        product_category=data["product_category"],
-        purpose=data["purpose"],
-        platform=data["platform"],
-        markets=tuple(data["markets"]),
-        language=data["script"].language,
-        channel=data["channel"],
-    )
     return services.order_performance(
         created_by=signed_in(request),
         avatar=avatar,
         script=data["script"],
-        campaign=campaign,
+        campaign=form.campaign(language=data["script"].language),
         picture=data["picture"],
     )
 

@@ -18,7 +18,7 @@ VAR_DIR = Path(env.str("AVOW_VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
 DEBUG = env.bool("AVOW_DEBUG", default=False)
 AVOW_DEMO = env.bool("AVOW_DEMO", default=False)
 
-ROLES = ("web", "worker", "gate", "inspector", "sequencer", "scheduler", "tsa", "setup")
+ROLES = ("web", "worker", "gate", "inspector", "sequencer", "scheduler", "outputs", "tsa", "setup")
 AVOW_ROLE = env.str("AVOW_ROLE", default="web")
 if AVOW_ROLE not in ROLES:
     raise ImproperlyConfigured(f"AVOW_ROLE is {AVOW_ROLE!r}; it must be one of {', '.join(ROLES)}.")
@@ -260,6 +260,8 @@ AVOW_PERIODIC = {
     "consent.expire": ("compliance.consent.services.expire_grants", 60),
     "inspection.forget": ("compliance.inspection.services.forget_expired", 300),
 }
+# WebSockets: beginning of the path -> dotted path of the ASGI function that talks there.
+AVOW_SOCKETS = {"/ws/live/": "streaming.sockets.live_socket"}
 # What a withdrawal reaches, in order: (name, function(grant_id, reason) -> number of things affected).
 AVOW_WITHDRAWAL_STEPS = [
     ("jobs", "compliance.jobs.services.cancel_jobs_of_grant"),
@@ -296,6 +298,8 @@ AVOW_LIVE_SLICE_S = env.int("AVOW_LIVE_SLICE_S", default=30)
 AVOW_LIVE_DIR = env.str("AVOW_LIVE_DIR", default=str(VAR_DIR / "live"))
 AVOW_LIVE_KEEP_S = env.int("AVOW_LIVE_KEEP_S", default=7 * 24 * 3600)
 AVOW_LIVE_SOCKET = env.str("AVOW_LIVE_SOCKET", default=str(VAR_DIR / "live.sock"))
+# Whether outputs may lead to servers on the own network; on a public installation a producer must not reach it.
+AVOW_OUTPUT_PRIVATE = env.bool("AVOW_OUTPUT_PRIVATE", default=AVOW_DEMO)
 AVOW_LIVE_PRESET = env.str("AVOW_LIVE_PRESET", default="veryfast")
 # A language model that words script drafts and answers on air, by any OpenAI-compatible address (up to /v1). Without
 # one the built-in composer does. The key comes from the environment or from a file; limits are of one room in one hour.
@@ -311,6 +315,10 @@ AVOW_MODEL_REQUESTS = env.int("AVOW_MODEL_REQUESTS", default=600)
 AVOW_MODEL_TOKENS = env.int("AVOW_MODEL_TOKENS", default=400_000)
 AVOW_MODEL_MONEY = env.float("AVOW_MODEL_MONEY", default=5.0)
 AVOW_MODEL_MONEY_PER_1K_TOKENS = env.float("AVOW_MODEL_MONEY_PER_1K_TOKENS", default=0.0)
+# With AVOW_DEMO: a demonstration room is brought on air at each start and leaves it after so many minutes; 0: none.
+AVOW_DEMO_ROOM_MINUTES = env.int("AVOW_DEMO_ROOM_MINUTES", default=0) if AVOW_DEMO else 0
+if AVOW_DEMO_ROOM_MINUTES:
+    AVOW_PERIODIC["streaming.demo"] = ("streaming.demo_room.advance", 2)
 AVOW_INSPECTION_KEEP_S = env.int("AVOW_INSPECTION_KEEP_S", default=3600)
 AVOW_VIDEO_ENCODER = env.str("AVOW_VIDEO_ENCODER", default="libx264")
 AVOW_VIDEO_PRESET = env.str("AVOW_VIDEO_PRESET", default="medium")
@@ -325,7 +333,11 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
     "PAGE_SIZE": 50,
-    "DEFAULT_THROTTLE_RATES": {"inspection": env.str("AVOW_INSPECTION_RATE", default="30/hour")},
+    "DEFAULT_THROTTLE_RATES": {
+        "inspection": env.str("AVOW_INSPECTION_RATE", default="30/hour"),
+        "room-comments": env.str("AVOW_ROOM_COMMENTS_RATE", default="600/minute"),
+        "room-comments-address": env.str("AVOW_ROOM_COMMENTS_ADDRESS_RATE", default="1200/minute"),
+    },
     "EXCEPTION_HANDLER": "compliance.api.exception_handler",
 }
 SPECTACULAR_SETTINGS = {"TITLE": "Avow", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}

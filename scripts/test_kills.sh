@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Kill real processes at every step and look at what is left. Apart from `make test`, because it catches processes in
-# the act: on a machine that is busy with other work it may miss its moment.
+# Watch a room of real processes in a browser; kill real processes at every step and look at what is left. Apart from
+# `make test`, because it is long and catches processes in the act: on a busy machine it may miss its moment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 py=.venv/bin/python

@@ -118,4 +118,5 @@ def plan_demo_room(avatar: Avatar, *, picture: str) -> Room:
         picture=picture,
         freedom=FREEDOM,
         hand_over_to=person("producer"),
+        quote_comments=True,
     )

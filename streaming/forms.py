@@ -9,18 +9,15 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from avatars.forms import CHANNELS, LANGUAGE_NAMES, PICTURES, market_choices
-from avatars.models import Avatar, AvatarState
-from avatars.selectors import avatars_for
-from avatars.services import FORMATS
+from avatars.forms import LANGUAGE_NAMES, ShowingForm
 from avatars.speech import LANGUAGES
 from compliance.accounts.models import Role, User
-from compliance.consent import vocab
 from compliance.errors import AvowError
 from streaming.dialogue.facts import ProductFacts
 from streaming.director.expression import Expression, ExpressionLimits
 from streaming.director.freedom import Freedom
 from streaming.errors import RundownInvalid
+from streaming.outputs.target import OutputRefused, Target
 from streaming.rundown import Rundown, RundownItem
 from streaming.scripting.choices import ProductChoice
 from streaming.scripting.models import Product
@@ -73,11 +70,10 @@ PACE_CHOICES = [
 ]
 
 
-class RoomForm(forms.Form):
-    """Who says what, in which order, for whom, where."""
+class RoomForm(ShowingForm):
+    """What the host says, in which order, and what else the room does."""
 
     title = forms.CharField(label=_("Title"), max_length=120)
-    avatar = forms.ModelChoiceField(Avatar.objects.none(), label=_("Avatar"), empty_label=None)
     language = forms.ChoiceField(
         label=_("Language"), choices=[(code, LANGUAGE_NAMES.get(code, code)) for code in LANGUAGES]
     )
@@ -126,19 +122,18 @@ class RoomForm(forms.Form):
             "From the product facts only and past the same guard; the built-in composer stands in for it."
         ),
     )
-    picture = forms.ChoiceField(label=_("Picture"), choices=[(name, PICTURES[name]) for name in FORMATS])
-    channel = forms.ChoiceField(label=_("Channel"), choices=CHANNELS)
-    product_category = forms.ChoiceField(label=_("Product category"), choices=list(vocab.PRODUCT_CATEGORIES.items()))
-    purpose = forms.ChoiceField(label=_("Purpose"), choices=list(vocab.PURPOSES.items()))
-    platform = forms.ChoiceField(label=_("Platform"), choices=list(vocab.PLATFORMS.items()))
-    markets = forms.MultipleChoiceField(
-        label=_("Markets"), choices=market_choices, widget=forms.CheckboxSelectMultiple,
-        help_text=_("Everywhere the room can be watched. The law of each market decides what it must carry."),
+    quote_comments = forms.BooleanField(
+        label=_("Show the question that is being answered"),
+        required=False,
+        help_text=_("Beside the picture, screened: without contact details, links or names."),
+    )
+    field_order = (
+        "title", "avatar", "language", "picture", "rundown", "products", "catalogue", "quote_comments", "reorder",
+        "expressions", "pace", "model_words",
     )  # fmt: skip
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["avatar"].queryset = avatars_for(user).filter(state=AvatarState.READY)  # type: ignore[attr-defined]
+        super().__init__(*args, user=user, **kwargs)
         offered = products_for(user, Role.PRODUCER).filter(retired_at__isnull=True)
         self.fields["catalogue"].queryset = offered  # type: ignore[attr-defined]
 
@@ -174,3 +169,28 @@ class RoomForm(forms.Form):
             return rundown_from_text(self.cleaned_data["rundown"])
         except RundownInvalid as error:
             raise forms.ValidationError(error.text, code=error.code) from error
+
+
+class OutputForm(forms.Form):
+    """A server outside. The key is write-only: no page and no log shows it again."""
+
+    address = forms.CharField(
+        label=_("Server"), max_length=300, help_text=_("rtmps://host/application, as the platform shows it.")
+    )
+    key = forms.CharField(
+        label=_("Stream key"),
+        max_length=500,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=_("It is sealed at once and cannot be shown again."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Adds `target`."""
+        data = super().clean() or {}
+        if "address" in data and "key" in data:
+            try:
+                data["target"] = Target(data["address"].strip(), data["key"].strip())
+            except OutputRefused as error:
+                raise forms.ValidationError(error.text, code=error.code) from error
+        return data

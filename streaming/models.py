@@ -198,3 +198,85 @@ class RoomComment(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class WebhookKey(models.Model):
+    """One secret with which a platform's adapter signs comments. The secret is not here: see `webhooks.signing`.
+
+    `key_id`: the version of the custody's webhook key it is derived from. `ends_at`: after a rotation the former one
+    is accepted so long, or not at all once it has passed.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="webhook_keys")
+    key_id = models.CharField(max_length=16)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ends_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.room}: {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class Sending(models.TextChoices):
+    IDLE = "idle", _("Waits for the room")
+    CONNECTING = "connecting", _("Connecting")
+    SENDING = "sending", _("Connected")
+    WAITING = "waiting", _("Retrying")
+    REFUSED = "refused", _("Cannot be sent to")
+    STOPPED = "stopped", _("Stopped")
+
+
+class RoomOutput(models.Model):
+    """A server outside that is sent what the gate has published.
+
+    `sealed`: address and stream key, for the role `outputs` alone. `name`: the address as it may be shown. `holder`:
+    the process that sends, until `held_until`; a dead one's output is taken over. `reason`: code of the last failure.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="outputs")
+    name = models.CharField(max_length=300)
+    sealed = models.BinaryField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True)
+    holder = models.CharField(max_length=80, blank=True)
+    held_until = models.DateTimeField(null=True)
+    state = models.CharField(max_length=10, choices=Sending.choices, default=Sending.IDLE)
+    reason = models.CharField(max_length=64, blank=True)
+    sent = models.PositiveBigIntegerField(default=0)
+    dropped = models.PositiveBigIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DemonstrationRoom(models.Model):
+    """The room a demonstration shows, from being asked for to its end; one row per asking, the newest counts.
+
+    `settled_at`: nothing more is to be done for it, `trouble` says why where it was not its time that ran out.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    asked_at = models.DateTimeField(auto_now_add=True)
+    grant = models.ForeignKey("consent.Grant", null=True, on_delete=models.PROTECT, related_name="+")
+    avatar = models.ForeignKey("avatars.Avatar", null=True, on_delete=models.PROTECT, related_name="+")
+    room = models.ForeignKey(Room, null=True, on_delete=models.PROTECT, related_name="demonstrations")
+    settled_at = models.DateTimeField(null=True)
+    trouble = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.asked_at:%Y-%m-%d %H:%M}"

@@ -31,7 +31,7 @@ from compliance.consent.services import withdraw_grant
 from compliance.jobs.models import Job, JobState
 from compliance.release.models import Review, ReviewState, TakeState
 from compliance.release.services import decide_review
-from streaming.air.broadcast import room_folder
+from streaming.air.folders import room_folder
 from streaming.demo import give_live_grant, person, plan_demo_room
 from streaming.models import Air, Room, Showing
 from streaming.services import go_on_air, receive_comments, stop_room

@@ -50,12 +50,14 @@ def plan_room(
     picture: str,
     freedom: Freedom | None = None,
     hand_over_to: User | None = None,
+    quote_comments: bool = False,
 ) -> Room:
     """Fix what a room is to show and say, and ask brand legal for it.
 
     `products`: with facts about at least one, and an interactive campaign, the host answers comments from them; the
     policy for that names the brands and categories of these products only. `picture`: a key of
-    `avatars.services.FORMATS`. `freedom`: what the room may decide by itself; nothing unless given.
+    `avatars.services.FORMATS`. `freedom`: what the room may decide by itself; nothing unless given. `quote_comments`: the
+    viewer's page shows the question that is being answered.
 
     Raises:
         RoomRefused: room_not_ready.
@@ -64,11 +66,13 @@ def plan_room(
     if not avatar.ready:
         raise RoomRefused("room_not_ready", _("This avatar is not ready; choose another or wait for it."))
     rundown = _timed(rundown, campaign.language)
-    plan = {
+    plan: Json = {
         "rundown": rundown.to_json(),
         "products": [json.loads(facts.to_json()) for facts in products],
         "freedom": (freedom or Freedom()).to_json(),
     }
+    if quote_comments:
+        plan["quote_comments"] = True
     if products and campaign.interactive:
         plan["speech_policy"] = json.loads(_policy(products, campaign).to_json())
     width, height = FORMATS[picture]
@@ -174,6 +178,20 @@ def hand_over(*, room: Room, by: User, to_person: bool) -> Room:
     room.save()
     text = _("%(name)s has taken over.") if to_person else _("%(name)s has given the word back to the host.")
     note(room=room, code="handed_over" if to_person else "taken_back", text=text % {"name": by})
+    return room
+
+
+def lock_for_producer(room: Room, by: User) -> Room:
+    """The room as it is now, held for this transaction, for a producer who changes what it is connected to.
+
+    Raises:
+        RoomRefused: room_not_yours, room_ended.
+    """
+    room = _locked(room)
+    if not has_role(by, room.organisation, Role.PRODUCER):
+        raise RoomRefused("room_not_yours", _("Only producers of this organisation can do this."))
+    if room.state == RoomState.ENDED:
+        raise RoomRefused("room_ended", _("This room has ended. Plan a new one."))
     return room
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from csp.decorators import csp_update
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -23,11 +25,12 @@ from compliance.accounts.selectors import has_role
 from compliance.errors import AvowError
 from compliance.provenance.live.selectors import viewer_options
 from compliance.release.models import Review
-from compliance.release.services import Campaign
-from streaming import directing, selectors, services
-from streaming.air.broadcast import room_folder
-from streaming.forms import RoomForm
+from streaming import demo_room, directing, selectors, services
+from streaming.air.folders import room_folder
+from streaming.forms import OutputForm, RoomForm
 from streaming.models import Room, RoomState
+from streaming.sending.reasons import reason_text
+from streaming.webhooks.services import valid_keys
 
 watching = role_required(*STUDIO_ROLES, Role.STREAMER)
 producer = role_required(Role.PRODUCER)
@@ -64,28 +67,17 @@ def _plan(request: HttpRequest, form: RoomForm) -> Room:
     avatar: Avatar = data["avatar"]
     if not has_role(signed_in(request), avatar.organisation, Role.PRODUCER):
         raise AvatarNotReady("avatar_not_yours", _("You are not a producer of this organisation."))
-    campaign = Campaign(
-        brand_id=str(avatar.organisation_id),
-        brand_name=avatar.organisation.name,
-        product_category=data["product_category"],
-        purpose=data["purpose"],
-        platform=data["platform"],
-        markets=tuple(data["markets"]),
-        language=data["language"],
-        channel=data["channel"],
-        mode="live",
-        interactive=bool(data["products"]),
-    )
     return services.plan_room(
         created_by=signed_in(request),
         avatar=avatar,
         title=data["title"],
         rundown=data["rundown"],
         products=data["products"],
-        campaign=campaign,
+        campaign=form.campaign(language=data["language"], mode="live", interactive=bool(data["products"])),
         picture=data["picture"],
         freedom=form.freedom,
         hand_over_to=signed_in(request),
+        quote_comments=data["quote_comments"],
     )
 
 
@@ -107,6 +99,10 @@ def room(request: HttpRequest, pk: UUID) -> HttpResponse:
         "reviews": Review.objects.filter(organisation=found.organisation, digest__in=digests),
         "may_produce": has_role(user, found.organisation, Role.PRODUCER),
         "may_stop": services.may_stop(user, found) and found.state != RoomState.ENDED,
+        "outputs": [(one, reason_text(one.reason)) for one in found.outputs.filter(removed_at=None)],
+        "output_form": OutputForm(),
+        "webhook_url": settings.AVOW_PUBLIC_URL.rstrip("/") + reverse("api-room-comments", args=[found.pk]),
+        "webhook_keys": valid_keys(found),
     }
     template = "rooms/_state.html" if request.headers.get("HX-Request") else "rooms/room.html"
     return render(request, template, context)
@@ -140,11 +136,30 @@ def room_act(request: HttpRequest, pk: UUID, verb: str) -> HttpResponse:
 
 # --- for everybody ---
 @require_GET
+def demonstration(request: HttpRequest) -> HttpResponse:
+    """The room a demonstration brings on air by itself: to it, or how far it is. Polled by itself until then."""
+    asked = demo_room.newest() if settings.AVOW_DEMO_ROOM_MINUTES else None
+    if asked is None:
+        raise Http404
+    if asked.room is not None and demo_room.is_seen(asked):
+        place = reverse("rooms:watch", args=[asked.room.pk])
+        return HttpResponse(headers={"HX-Redirect": place}) if request.headers.get("HX-Request") else redirect(place)
+    context = {"asked": asked, "steps": demo_room.steps_of(asked), "minutes": settings.AVOW_DEMO_ROOM_MINUTES}
+    template = "rooms/_demonstration.html" if request.headers.get("HX-Request") else "rooms/demonstration.html"
+    return render(request, template, context)
+
+
+@require_GET
 @csp_update({"media-src": ["blob:"]})  # type: ignore[arg-type]  # its types know no arguments of a route
 def watch(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The viewer's page: plays only what its own checks have passed, and says who speaks."""
     found = get_object_or_404(selectors.public_rooms(), pk=pk)
-    context = {"room": found, "label": selectors.label_of(found), "options": viewer_options()}
+    context = {
+        "room": found,
+        "label": selectors.label_of(found),
+        "options": viewer_options(),
+        "demonstration_ends_at": demo_room.end_of(found),
+    }
     return render(request, "rooms/watch.html", context)
 
 
@@ -153,8 +168,7 @@ def watch(request: HttpRequest, pk: UUID) -> HttpResponse:
 def watch_state(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What is on air now, for the viewer's page and for anybody's own."""
     found = get_object_or_404(selectors.public_rooms(), pk=pk)
-    air = found.air
-    return JsonResponse({"state": found.state, "showing": air.showing, "code": air.slate_code})
+    return JsonResponse(selectors.live_state(found))
 
 
 @require_POST

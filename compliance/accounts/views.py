@@ -32,7 +32,12 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _landing(request: HttpRequest) -> HttpResponse:
     people = demo.PEOPLE if settings.AVOW_DEMO else ()
-    context = {"steps": NEXT_STEPS, "demo_people": people, "demo_password": demo.PASSWORD}
+    context = {
+        "steps": NEXT_STEPS,
+        "demo_people": people,
+        "demo_password": demo.PASSWORD,
+        "demo_room": settings.AVOW_DEMO_ROOM_MINUTES,
+    }
     return render(request, "home/landing.html", context)
 
 
@@ -43,6 +48,7 @@ def _welcome(request: HttpRequest, user: User) -> HttpResponse:
         "may_open_personal": Role.STREAMER not in roles and Role.REGULATOR not in roles,
         "has_second_factor": is_mfa_enabled(user),
         "belongs_nowhere": not roles,
+        "demo_room": settings.AVOW_DEMO_ROOM_MINUTES,
     }
     return render(request, "home/home.html", context)
 

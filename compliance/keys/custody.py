@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self, cast
 
+from cryptography.exceptions import InvalidTag
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from compliance.keys import material, sealing
-from compliance.keys.errors import KeyAccessDenied
+from compliance.keys.errors import KeyAccessDenied, KeyCorrupt
 from compliance.keys.keystore import KeyStore
 from compliance.keys.purposes import ALGORITHMS, KeyAlgorithm, KeyPurpose, ProcessRole, may_use
 from compliance.keys.rolesecrets import read_secret
@@ -34,6 +35,9 @@ class Custody(Protocol):
 
     def secret(self, purpose: KeyPurpose, key_id: str | None = None) -> bytes:
         """32 bytes of a secret-kind key, the current one unless ``key_id`` is given; raises as ``sign``."""
+
+    def open_sealed(self, purpose: KeyPurpose, sealed: bytes, about: bytes) -> bytes:
+        """What `seal_for` has sealed; raises as ``sign``, and KeyCorrupt when it does not open."""
 
     def key_id(self, purpose: KeyPurpose) -> str:
         """Id (16 hex digits) of the current key; open to every role."""
@@ -65,8 +69,8 @@ class FileCustody:
 
     def sign(self, purpose: KeyPurpose, data: bytes) -> bytes:
         self._require_right(purpose)
-        if ALGORITHMS[purpose] is KeyAlgorithm.SECRET_256:
-            raise KeyAccessDenied("key_cannot_sign", f"The {purpose} key is a plain secret and signs nothing.")
+        if ALGORITHMS[purpose] in (KeyAlgorithm.SECRET_256, KeyAlgorithm.HPKE_P256):
+            raise KeyAccessDenied("key_cannot_sign", f"The {purpose} key is not made for signing and signs nothing.")
         return material.sign(ALGORITHMS[purpose], self._open(purpose, self.key_id(purpose)), data)
 
     def secret(self, purpose: KeyPurpose, key_id: str | None = None) -> bytes:
@@ -74,6 +78,17 @@ class FileCustody:
         if ALGORITHMS[purpose] is not KeyAlgorithm.SECRET_256:
             raise KeyAccessDenied("key_not_exportable", f"The {purpose} key signs; its private half is not given out.")
         return self._open(purpose, key_id or self.key_id(purpose))
+
+    def open_sealed(self, purpose: KeyPurpose, sealed: bytes, about: bytes) -> bytes:
+        self._require_right(purpose)
+        key_id, _, rest = sealed.partition(b".")
+        if ALGORITHMS[purpose] is not KeyAlgorithm.HPKE_P256:
+            raise KeyAccessDenied("key_cannot_open", f"The {purpose} key opens nothing.")
+        try:
+            return material.open_sealed(self._open(purpose, key_id.decode("ascii")), rest, about)
+        except (InvalidTag, ValueError) as error:
+            text = f"What was sealed for the {purpose} key does not open. Enter it anew."
+            raise KeyCorrupt("sealed_corrupt", text) from error
 
     def key_id(self, purpose: KeyPurpose) -> str:
         return self.store.current_id(purpose)
@@ -114,3 +129,13 @@ def public_key(purpose: KeyPurpose, key_id: str | None = None) -> material.Publi
 def key_id(purpose: KeyPurpose) -> str:
     """Id of the current key of ``purpose``."""
     return open_custody().key_id(purpose)
+
+
+def seal_for(purpose: KeyPurpose, plain: bytes, about: bytes) -> bytes:
+    """Seal to the current key of ``purpose``: its id, a full stop, HPKE's bytes. Any role may, only a holder opens it.
+
+    ``about`` is bound to it: sealed bytes copied to another place do not open there.
+    """
+    custody = open_custody()
+    current = custody.key_id(purpose)
+    return current.encode() + b"." + material.seal_to(custody.public_key(purpose, current), plain, about)

@@ -1,7 +1,10 @@
-"""Key material: generate, load, sign, identify (pure; no files, no Django).
+"""Key material: generate, load, sign, seal, identify (pure; no files, no Django).
 
 Signatures: Ed25519 gives 64 bytes (RFC 8032); P-256 with SHA-256 and P-384 with SHA-384 give raw ``r || s``
 of 64 and 96 bytes, the form COSE wants (RFC 9053 section 2.1).
+
+Sealing to a public key: HPKE (RFC 9180), base mode, DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM; the sealed
+bytes are the encapsulated key followed by the ciphertext.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import hashlib
 import hmac
 import secrets
 
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes, hpke, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
@@ -20,9 +23,11 @@ PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 SECRET_BYTES = 32
+_SUITE = hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 _CURVES: dict[KeyAlgorithm, tuple[ec.EllipticCurve, hashes.HashAlgorithm]] = {
     KeyAlgorithm.P256: (ec.SECP256R1(), hashes.SHA256()),
     KeyAlgorithm.P384: (ec.SECP384R1(), hashes.SHA384()),
+    KeyAlgorithm.HPKE_P256: (ec.SECP256R1(), hashes.SHA256()),
 }
 
 
@@ -77,6 +82,19 @@ def sign(algorithm: KeyAlgorithm, material: bytes, data: bytes) -> bytes:
     size = (key.curve.key_size + 7) // 8
     r, s = decode_dss_signature(key.sign(data, ec.ECDSA(_CURVES[algorithm][1])))
     return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+
+
+def seal_to(key: PublicKey, plain: bytes, about: bytes) -> bytes:
+    """`plain` for the holder of `key`'s private half alone; `about` must be named again to open it."""
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return _SUITE.encrypt(plain, key, about)
+
+
+def open_sealed(material: bytes, sealed: bytes, about: bytes) -> bytes:
+    """What `seal_to` has sealed; raises InvalidTag or ValueError when key, bytes or `about` are others."""
+    key = load_private(KeyAlgorithm.HPKE_P256, material)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return _SUITE.decrypt(sealed, key, about)
 
 
 def identify(algorithm: KeyAlgorithm, material: bytes) -> str:

@@ -14,6 +14,7 @@ class ProcessRole(StrEnum):
     INSPECTOR = "inspector"
     SEQUENCER = "sequencer"
     SCHEDULER = "scheduler"
+    OUTPUTS = "outputs"
     TSA = "tsa"
     SETUP = "setup"
 
@@ -29,14 +30,17 @@ class KeyPurpose(StrEnum):
     TSA = "tsa"
     CA_ROOT = "ca_root"
     CA_ISSUING = "ca_issuing"
+    WEBHOOK = "webhook"
+    OUTPUT = "output"
 
 
 class KeyAlgorithm(StrEnum):
-    """Kind of key material. ``SECRET_256`` is 32 random bytes without a public half."""
+    """Kind of key material. ``SECRET_256``: 32 random bytes, no public half. ``HPKE_P256``: opens, never signs."""
 
     P256 = "P-256"
     P384 = "P-384"
     ED25519 = "Ed25519"
+    HPKE_P256 = "HPKE-P-256"
     SECRET_256 = "secret-256"  # noqa: S105 - the name of a kind, not a secret
 
 
@@ -49,6 +53,8 @@ ALGORITHMS: dict[KeyPurpose, KeyAlgorithm] = {
     KeyPurpose.TSA: KeyAlgorithm.P256,
     KeyPurpose.CA_ROOT: KeyAlgorithm.P384,
     KeyPurpose.CA_ISSUING: KeyAlgorithm.P384,
+    KeyPurpose.WEBHOOK: KeyAlgorithm.SECRET_256,
+    KeyPurpose.OUTPUT: KeyAlgorithm.HPKE_P256,
 }
 
 HOLDERS: dict[KeyPurpose, frozenset[ProcessRole]] = {
@@ -60,6 +66,8 @@ HOLDERS: dict[KeyPurpose, frozenset[ProcessRole]] = {
     KeyPurpose.TSA: frozenset({ProcessRole.TSA}),
     KeyPurpose.CA_ROOT: frozenset({ProcessRole.SETUP}),
     KeyPurpose.CA_ISSUING: frozenset({ProcessRole.SETUP}),
+    KeyPurpose.WEBHOOK: frozenset({ProcessRole.WEB}),
+    KeyPurpose.OUTPUT: frozenset({ProcessRole.OUTPUTS}),
 }
 
 ROLES_WITH_SECRET: tuple[ProcessRole, ...] = tuple(

@@ -10,6 +10,9 @@ const options = JSON.parse(byId('live-options').textContent)
 const place = byId('live').dataset
 
 const OLDEST_S = 120 // the playlist lists twenty seconds; a viewer who paused may be behind
+const RECONNECT_MS = 1000 // then twice as long each time, at most half a minute
+const ANSWER_MS = 5000
+const STATE_MS = 5000
 let stream = null
 
 const verify = {
@@ -61,12 +64,68 @@ byId('live-sound').addEventListener('click', () => {
   byId('live-sound').textContent = video.muted ? words.on : words.off
 })
 
+// --- what the room says by itself: over the socket, and by asking while there is none ---
+let socket = null
+let asked = 0
+const waiting = new Map() // id of a comment -> what to do with the answer
+
+const hear = (state) => {
+  const notice = state.code === 'handed_over' ? words.person : state.effort > 0 ? words.reduced : ''
+  byId('live-notice').textContent = notice
+  byId('live-notice').hidden = !notice
+  byId('live-question').textContent = state.quote || ''
+  byId('live-quote').hidden = !state.quote
+}
+
+const connect = (delay) => {
+  const address = new URL(place.socket, document.baseURI)
+  address.protocol = address.protocol.replace('http', 'ws')
+  socket = new WebSocket(address)
+  socket.addEventListener('open', () => { delay = RECONNECT_MS })
+  socket.addEventListener('message', ({ data }) => {
+    const message = JSON.parse(data)
+    if (message.type === 'state') hear(message)
+    else waiting.get(message.id)?.(message)
+  })
+  socket.addEventListener('close', () => {
+    socket = null
+    for (const answer of waiting.values()) answer(null)
+    setTimeout(() => connect(Math.min(2 * delay, 30 * RECONNECT_MS)), delay * (1 + Math.random()))
+  })
+}
+
+const ask = async () => {
+  if (socket?.readyState === WebSocket.OPEN) return
+  const answer = await fetch(place.state).catch(() => null)
+  if (answer?.ok) hear(await answer.json())
+}
+
+const overSocket = (text) => new Promise((resolve) => {
+  if (socket?.readyState !== WebSocket.OPEN) return resolve(null)
+  const id = String(++asked)
+  const limit = setTimeout(() => done(null), ANSWER_MS)
+  const done = (message) => { clearTimeout(limit); waiting.delete(id); resolve(message) }
+  waiting.set(id, done)
+  socket.send(JSON.stringify({ type: 'comment', id, text }))
+})
+
+const overPost = async (form) => {
+  const answer = await fetch(form.action, { method: 'POST', body: new FormData(form) }).catch(() => null)
+  return { type: answer?.ok ? 'kept' : 'refused' }
+}
+
 byId('live-ask')?.addEventListener('submit', async (event) => {
   event.preventDefault()
   const form = event.target
-  const answer = await fetch(form.action, { method: 'POST', body: new FormData(form) }).catch(() => null)
-  byId('live-sent').textContent = answer?.ok ? words.kept : words.lost
-  if (answer?.ok) form.reset()
+  const answer = await overSocket(form.elements.text.value) || await overPost(form)
+  const refusals = { rate_limited: words.slow, room_off_air: words.offAir }
+  byId('live-sent').textContent = answer.type === 'kept' ? words.kept : refusals[answer.code] || words.lost
+  if (answer.type === 'kept') form.reset()
 })
 
+if (place.onAir) {
+  connect(RECONNECT_MS)
+  ask()
+  setInterval(ask, STATE_MS)
+}
 player.start()

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -31,6 +30,7 @@ from compliance.provenance.manifest import GENERATOR_VERSION, DigitalSource, Man
 from compliance.release.gate import ENGINE_NAME
 from compliance.release.models import Mark, Permit
 from streaming.air.checking import Bounds, Checker, permit_in_force
+from streaming.air.folders import room_folder
 from streaming.air.sequences import RoomSequences
 from streaming.air.slate import Slate
 from streaming.air.spec import drawn_label, duties_of, stream_spec
@@ -50,11 +50,6 @@ WINDOW_S = 20
 """Seconds listed in the playlist."""
 AHEAD_LIMIT_NS = 4 * SECOND_NS
 """Nothing is published so far ahead of the clock; where it seems so, the clock was set back."""
-
-
-def room_folder(room_id: object) -> Path:
-    """Where a room's published bytes lie."""
-    return Path(settings.AVOW_LIVE_DIR) / str(room_id)
 
 
 @dataclass

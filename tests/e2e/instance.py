@@ -36,8 +36,8 @@ class Instance:
 
 
 @contextmanager
-def running(state: Path) -> Iterator[Instance]:
-    """Set up, seed and start an instance in `state`; all its processes end with the block.
+def running(state: Path, **settings: str) -> Iterator[Instance]:
+    """Set up, seed and start an instance in `state`; all its processes end with the block. `settings`: more variables.
 
     Raises:
         CalledProcessError: a command of the first run failed.
@@ -46,8 +46,9 @@ def running(state: Path) -> Iterator[Instance]:
     state.mkdir(parents=True, exist_ok=True)
     port, tsa_port = _free_port(), _free_port()
     instance = Instance(f"http://127.0.0.1:{port}", state)
-    environment = _environment(instance, port, tsa_port)
-    for step in (["scripts/first_secret.py"], ["manage.py", "bootstrap"], ["manage.py", "seed_demo"]):
+    environment = _environment(instance, port, tsa_port) | settings
+    seeding = (["manage.py", "seed_demo"], ["manage.py", "room", "demonstrate"])
+    for step in (["scripts/first_secret.py"], ["manage.py", "bootstrap"], *seeding):
         subprocess.run([sys.executable, *step], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     with instance.log.open("ab") as log:
         command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -14,15 +15,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from compliance.keys import services
-from compliance.keys.custody import FileCustody, key_id, open_custody, public_key
+from compliance.keys.custody import FileCustody, key_id, open_custody, public_key, seal_for
 from compliance.keys.errors import KeyAccessDenied, KeyCorrupt, KeyMissing
 from compliance.keys.keystore import KeyStore
-from compliance.keys.purposes import HOLDERS, KeyPurpose, ProcessRole
+from compliance.keys.purposes import ALGORITHMS, HOLDERS, KeyAlgorithm, KeyPurpose, ProcessRole
 from compliance.keys.rolesecrets import secret_path
 from tests.keys.conftest import Places
 
 CustodyOf = Callable[[ProcessRole], FileCustody]
-SIGNING = [purpose for purpose in KeyPurpose if purpose is not KeyPurpose.WATERMARK]
+_SIGNATURES = (KeyAlgorithm.P256, KeyAlgorithm.P384, KeyAlgorithm.ED25519)
+SIGNING = [purpose for purpose in KeyPurpose if ALGORITHMS[purpose] in _SIGNATURES]
 
 
 def check_signature(custody: FileCustody, purpose: KeyPurpose, signature: bytes, data: bytes) -> None:
@@ -55,10 +57,35 @@ def test_no_role_but_a_holder_can_use_a_key(custody_of: CustodyOf, role: Process
             custody.secret(purpose)
 
 
-def test_web_worker_and_scheduler_hold_nothing_and_have_no_secret(places: Places) -> None:
-    for role in (ProcessRole.WEB, ProcessRole.WORKER, ProcessRole.SCHEDULER):
+def test_worker_and_scheduler_hold_nothing_and_have_no_secret(places: Places) -> None:
+    for role in (ProcessRole.WORKER, ProcessRole.SCHEDULER):
         assert not any(role in holders for holders in HOLDERS.values())
         assert not secret_path(places.secrets, role).exists()
+
+
+def test_web_holds_what_checks_a_platform_and_nothing_that_signs_or_marks() -> None:
+    assert [purpose for purpose, holders in HOLDERS.items() if ProcessRole.WEB in holders] == [KeyPurpose.WEBHOOK]
+
+
+def test_what_web_seals_for_outputs_it_cannot_read_again(custody_of: CustodyOf, keystore: object) -> None:
+    sealed = seal_for(KeyPurpose.OUTPUT, b"stream key", b"room 1")
+    assert b"stream key" not in sealed and seal_for(KeyPurpose.OUTPUT, b"stream key", b"room 1") != sealed
+    with pytest.raises(KeyAccessDenied, match="key_not_for_role"):
+        open_custody().open_sealed(KeyPurpose.OUTPUT, sealed, b"room 1")
+
+
+def test_what_is_sealed_opens_for_its_holder_and_its_place_only(
+    as_role: Callable[[str], AbstractContextManager[None]],
+) -> None:
+    sealed = seal_for(KeyPurpose.OUTPUT, b"stream key", b"room 1")
+    with as_role("outputs"):
+        outputs = open_custody()
+        assert outputs.open_sealed(KeyPurpose.OUTPUT, sealed, b"room 1") == b"stream key"
+        for changed, about in ((sealed, b"room 2"), (sealed[:-1] + b"x", b"room 1"), (sealed[:40], b"room 1")):
+            with pytest.raises(KeyCorrupt, match="sealed_corrupt"):
+                outputs.open_sealed(KeyPurpose.OUTPUT, changed, about)
+        with pytest.raises(KeyAccessDenied, match="key_cannot_sign"):
+            outputs.sign(KeyPurpose.OUTPUT, b"anything")
 
 
 def test_gate_and_inspector_share_the_watermark_secret(custody_of: CustodyOf) -> None:

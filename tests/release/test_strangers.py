@@ -31,6 +31,8 @@ PUBLIC = {
     "accounts:home": "the start page",
     "accounts:language": "a language choice is nobody's secret",
     "rooms:watch": "a broadcast is for everybody",
+    "rooms:demonstration": "a broadcast is for everybody",
+    "api-room-comments": "the signature of the room's secret is the key; tests/streaming/doors",
     "rooms:watch-state": "a broadcast is for everybody",
     "rooms:media": "a broadcast is for everybody",
     "rooms:comment": "a broadcast is for everybody",

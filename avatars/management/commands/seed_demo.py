@@ -11,6 +11,9 @@ from avatars.demo import order_presenter, seed
 from compliance.accounts.demo import PASSWORD, PEOPLE
 from compliance.errors import Refused
 
+_AFTER_THE_ROOM_S = 60.0
+"""A demonstration room that is to go on air needs the render worker first."""
+
 
 class Command(BaseCommand):
     help = "Create the demonstration organisations and people (only with AVOW_DEMO=1)."
@@ -22,7 +25,7 @@ class Command(BaseCommand):
         try:
             seed()
             if options["presenter"]:
-                order_presenter()
+                order_presenter(delay_s=_AFTER_THE_ROOM_S if settings.AVOW_DEMO_ROOM_MINUTES else 0.0)
         except Refused as error:
             raise CommandError(f"{error} Nothing was created.") from error
         self.stdout.write(f"\nAvow is starting on {settings.AVOW_PUBLIC_URL}\n\nSign in as")

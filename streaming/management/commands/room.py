@@ -1,4 +1,4 @@
-"""Rooms from the terminal: the processes that keep them on air, and a rehearsal without a browser."""
+"""Rooms from the terminal: the processes that keep them on air, a rehearsal without a browser, a platform's bridge."""
 
 from __future__ import annotations
 
@@ -9,30 +9,70 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from streaming.air.gate import LiveGate
-from streaming.air.working import work
-from streaming.rehearsal import add_arguments, rehearse
+from compliance.errors import AvowError
 
 
 class Command(BaseCommand):
-    help = "Keep live rooms on air (`gate`, `work`), or rehearse one (`rehearse`)."
+    """Each verb loads its own code: a bridge needs no torch, and what sends out opens no gate."""
+
+    help = "Keep live rooms on air (`gate`, `work`, `outputs`), rehearse one, show a demonstration, bridge a platform."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        from streaming.rehearsal import add_arguments as add_rehearsal
+        from streaming.webhooks.bridge import add_arguments as add_bridge
+
         verbs = parser.add_subparsers(dest="verb", required=True)
         verbs.add_parser("gate", help="verify, sign and publish what goes on air (role gate)")
         verbs.add_parser("work", help="perform rooms (role worker)")
-        add_arguments(verbs.add_parser("rehearse", help="put a room on air without a browser"))
+        verbs.add_parser("outputs", help="send what is published to servers outside (role outputs)")
+        verbs.add_parser("demonstrate", help="ask for the demonstration room, where AVOW_DEMO_ROOM_MINUTES is set")
+        add_rehearsal(verbs.add_parser("rehearse", help="put a room on air without a browser"))
+        add_bridge(verbs.add_parser("bridge", help="post a platform's comments, JSON lines, to a room's webhook"))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["verb"] == "rehearse":
-            self.stdout.write(rehearse(options))
-            return
-        stopping = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_ignored: stopping.set())
-        if options["verb"] == "gate":
-            LiveGate(Path(settings.AVOW_LIVE_SOCKET), stopping=stopping).serve()
-        else:
-            work(Path(settings.AVOW_LIVE_SOCKET), stopping)
+        try:
+            getattr(self, f"_{options['verb']}")(options)
+        except AvowError as error:
+            raise CommandError(str(error)) from error
+
+    def _rehearse(self, options: dict[str, Any]) -> None:
+        from streaming.rehearsal import rehearse
+
+        self.stdout.write(rehearse(options))
+
+    def _demonstrate(self, _options: dict[str, Any]) -> None:
+        from streaming.demo_room import ask_for_room
+
+        if minutes := settings.AVOW_DEMO_ROOM_MINUTES:
+            ask_for_room()
+            self.stdout.write(f"An AI host goes on air at {settings.AVOW_PUBLIC_URL}/live/ for {minutes} minutes\n")
+
+    def _bridge(self, options: dict[str, Any]) -> None:
+        from streaming.webhooks.bridge import bridge
+
+        self.stdout.write(bridge(options, stopping=_until_asked()))
+
+    def _gate(self, _options: dict[str, Any]) -> None:
+        from streaming.air.gate import LiveGate
+
+        LiveGate(Path(settings.AVOW_LIVE_SOCKET), stopping=_until_asked()).serve()
+
+    def _work(self, _options: dict[str, Any]) -> None:
+        from streaming.air.working import work
+
+        work(Path(settings.AVOW_LIVE_SOCKET), _until_asked())
+
+    def _outputs(self, _options: dict[str, Any]) -> None:
+        from streaming.sending.desk import OutputDesk
+
+        OutputDesk().serve(_until_asked())
+
+
+def _until_asked() -> threading.Event:
+    """Set when the process is asked to end."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_ignored: stopping.set())
+    return stopping

@@ -1,0 +1,178 @@
+"""The room that a demonstration shows by itself: asked for at each start, brought on air step by step, ended in time.
+
+Every step goes through the services the pages use, as the invented people; `advance` does whatever is due next and may
+be called by anybody at any time, so a start that is cut off goes on with the next one.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from avatars.demo import draw_presenter
+from avatars.models import Avatar, AvatarState
+from avatars.services import start_avatar
+from compliance.consent.models import Grant, Withdrawal
+from compliance.errors import AvowError
+from compliance.jobs.models import Job, JobState
+from compliance.release.models import Review, ReviewState, TakeState
+from compliance.release.services import decide_review
+from streaming.demo import give_live_grant, person, plan_demo_room
+from streaming.models import DemonstrationRoom, Room, RoomState, Showing
+from streaming.services import go_on_air, stop_room
+
+CLIP_S, CLIP_SIZE = 10, (640, 360)
+"""Short and small, so that the host is on air within a minute; a visitor's own clip is better."""
+
+
+def newest() -> DemonstrationRoom | None:
+    """The asking that counts."""
+    return DemonstrationRoom.objects.select_related("room__take", "room__air", "avatar", "grant").first()
+
+
+def ends_at(asked: DemonstrationRoom) -> datetime | None:
+    """When its room goes off air by itself; None before it is on air."""
+    if asked.room is None or asked.room.on_air_at is None:
+        return None
+    return asked.room.on_air_at + timedelta(minutes=settings.AVOW_DEMO_ROOM_MINUTES)
+
+
+def end_of(room: Room) -> datetime | None:
+    """When a room that is the demonstration's goes off air by itself; None for every other room."""
+    asked = newest() if settings.AVOW_DEMO_ROOM_MINUTES and room.wanted_on_air else None
+    return ends_at(asked) if asked is not None and asked.room_id == room.pk else None
+
+
+def steps_of(asked: DemonstrationRoom) -> list[tuple[str, bool]]:
+    """What has to happen before the host is on air, and whether it has."""
+    receipt = asked.grant is not None and asked.grant.receipt is not None
+    return [
+        (_("Lin Mei has agreed to the use of face and voice"), receipt),
+        (_("The avatar is drawn, checked and built"), asked.avatar is not None and asked.avatar.ready),
+        (_("Brand legal has read the rundown, and the gate has permitted the room"), _permitted(asked)),
+        (_("The first second is signed and published"), is_seen(asked)),
+    ]
+
+
+def is_seen(asked: DemonstrationRoom) -> bool:
+    """Whether there is something to watch already."""
+    return asked.room is not None and asked.room.wanted_on_air and asked.room.air.showing != Showing.NOTHING
+
+
+def _permitted(asked: DemonstrationRoom) -> bool:
+    return asked.room is not None and (asked.room.take.state == TakeState.PERMITTED or asked.room.on_air_at is not None)
+
+
+@transaction.atomic
+def ask_for_room() -> DemonstrationRoom:
+    """Wish for a demonstration room, once per start: one that is still to come or on air is kept, anything else is
+    planned anew, with the avatar of before where its consent still holds.
+    """
+    before = newest()
+    if before is not None and before.settled_at is None and not _is_over(before):
+        return before
+    if before is not None:
+        _settle(before)
+    return DemonstrationRoom.objects.create(**_kept_of(before))
+
+
+def _kept_of(before: DemonstrationRoom | None) -> dict[str, Grant | Avatar | None]:
+    if before is None or before.grant is None or _withdrawn(before.grant):
+        return {}
+    usable = before.avatar is not None and before.avatar.ready
+    return {"grant": before.grant, "avatar": before.avatar if usable else None}
+
+
+def _is_over(asked: DemonstrationRoom) -> bool:
+    end = ends_at(asked)
+    ended = asked.room is not None and asked.room.state == RoomState.ENDED
+    withdrawn = asked.grant is not None and _withdrawn(asked.grant)
+    return ended or withdrawn or (end is not None and end <= timezone.now())
+
+
+def _withdrawn(grant: Grant) -> bool:
+    return Withdrawal.objects.filter(grant=grant).exists()
+
+
+def advance() -> None:
+    """Periodic: the next step of the room that was asked for; nothing where none was, or where it has ended."""
+    asked = newest()
+    if asked is None or asked.settled_at is not None:
+        return
+    if _is_over(asked):
+        _settle(asked)
+        return
+    try:
+        _step(asked)
+    except (AvowError, OSError, subprocess.CalledProcessError) as error:
+        _settle(asked, trouble=error.text if isinstance(error, AvowError) else str(error))
+
+
+def _step(asked: DemonstrationRoom) -> None:
+    if asked.grant is None:
+        asked.grant = give_live_grant()
+        asked.save()
+    elif asked.avatar is None:
+        if asked.grant.receipt is not None:  # the gate has signed it
+            asked.avatar = _start_avatar(asked.grant)
+            asked.save()
+    elif asked.room is None:
+        _plan_when_built(asked, asked.avatar)
+    elif asked.room.state == RoomState.PLANNED:
+        _go_when_permitted(asked.room)
+
+
+def _start_avatar(grant: Grant) -> Avatar:
+    with tempfile.TemporaryDirectory(prefix="presenter-") as folder:
+        clip = Path(folder) / "presenter.mp4"
+        draw_presenter(clip, seconds=CLIP_S, size=CLIP_SIZE)
+        with clip.open("rb") as upload:
+            return start_avatar(
+                organisation=grant.grantee,
+                created_by=person("producer"),
+                grant=grant,
+                name=_("Lin Mei, demonstration"),
+                upload=upload,
+                upload_name=clip.name,
+                upload_size=clip.stat().st_size,
+            )
+
+
+@transaction.atomic
+def _plan_when_built(asked: DemonstrationRoom, avatar: Avatar) -> None:
+    if avatar.state == AvatarState.BUILDING:
+        job = Job.objects.filter(subject_id=avatar.pk, state=JobState.FAILED).first()
+        if job is not None:
+            _settle(asked, trouble=job.error_text)
+        return
+    if not avatar.ready:
+        _settle(asked, trouble=_("The demonstration's avatar could not be built."))
+        return
+    asked.room = plan_demo_room(avatar, picture="landscape")
+    asked.save()
+
+
+def _go_when_permitted(room: Room) -> None:
+    """Brand legal of the demonstration agrees to what belongs to its own room, and to nothing else."""
+    take = room.take
+    digests = [take.avatar_digest, take.script_digest, take.campaign_digest]
+    waiting = Review.objects.filter(organisation=room.organisation, digest__in=digests, state=ReviewState.PENDING)
+    for review in waiting:
+        decide_review(review=review, decided_by=person("legal"), approve=True, comment=_("Demonstration"))
+    if take.state == TakeState.PERMITTED:
+        go_on_air(room=room, by=person("producer"))
+
+
+@transaction.atomic
+def _settle(asked: DemonstrationRoom, *, trouble: str = "") -> None:
+    asked.settled_at, asked.trouble = timezone.now(), trouble
+    asked.save()
+    if asked.room is not None and asked.room.state != RoomState.ENDED:
+        stop_room(room=asked.room, by=asked.room.created_by, because=_("The demonstration's time is over."))
