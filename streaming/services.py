@@ -56,8 +56,8 @@ def plan_room(
 
     `products`: with facts about at least one, and an interactive campaign, the host answers comments from them; the
     policy for that names the brands and categories of these products only. `picture`: a key of
-    `avatars.services.FORMATS`. `freedom`: what the room may decide by itself; nothing unless given. `quote_comments`: the
-    viewer's page shows the question that is being answered.
+    `avatars.services.FORMATS`. `freedom`: what the room may decide by itself; nothing unless given.
+    `quote_comments`: the viewer's page shows the question that is being answered.
 
     Raises:
         RoomRefused: room_not_ready.

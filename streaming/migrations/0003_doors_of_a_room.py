@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('avatars', '0001_initial'),
         ('consent', '0002_write_once'),
-        ('streaming', '0001_initial'),
+        ('streaming', '0002_direction'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
