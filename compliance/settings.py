@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "compliance.audit",
     "avatars",
     "streaming",
+    "streaming.archive",
 ]
 
 MIDDLEWARE = [
@@ -249,6 +250,7 @@ AVOW_JOBS = {
     "avatars.perform": ("render", "avatars.tasks.perform"),
     "avatars.presenter": ("render", "avatars.tasks.presenter"),
     "inspection.inspect": ("inspect", "compliance.inspection.tasks.inspect"),
+    "archive.sign": ("gate", "streaming.archive.tasks.sign"),
 }
 # What the scheduler starts: name -> (dotted path of a function without arguments, every so many seconds).
 AVOW_PERIODIC = {
@@ -258,6 +260,8 @@ AVOW_PERIODIC = {
     "consent.resume": ("compliance.consent.cascade.resume", 30),
     "consent.expire": ("compliance.consent.services.expire_grants", 60),
     "inspection.forget": ("compliance.inspection.services.forget_expired", 300),
+    "archive.plan": ("streaming.archive.services.plan_parts", 30),
+    "archive.expire": ("streaming.archive.expiry.expire", 3600),
 }
 # What a withdrawal reaches, in order: (name, function(grant_id, reason) -> number of things affected).
 AVOW_WITHDRAWAL_STEPS = [
@@ -291,6 +295,15 @@ AVOW_LIVE_SLICE_S = env.int("AVOW_LIVE_SLICE_S", default=30)
 # Where published segments lie, how many seconds after they left the playlist, and where performers reach the gate.
 AVOW_LIVE_DIR = env.str("AVOW_LIVE_DIR", default=str(VAR_DIR / "live"))
 AVOW_LIVE_KEEP_S = env.int("AVOW_LIVE_KEEP_S", default=7 * 24 * 3600)
+# How many days each class of a broadcast's archive is kept. The law of a room's markets may ask for more.
+AVOW_ARCHIVE_KEEP_DAYS = {
+    "video": env.int("AVOW_KEEP_VIDEO_DAYS", default=1100),
+    "speech": env.int("AVOW_KEEP_SPEECH_DAYS", default=1100),
+    "events": env.int("AVOW_KEEP_EVENTS_DAYS", default=1100),
+    "timeline": env.int("AVOW_KEEP_TIMELINE_DAYS", default=3660),
+    "interaction": env.int("AVOW_KEEP_INTERACTION_DAYS", default=1100),
+    "personal": env.int("AVOW_KEEP_PERSONAL_DAYS", default=180),
+}
 AVOW_LIVE_SOCKET = env.str("AVOW_LIVE_SOCKET", default=str(VAR_DIR / "live.sock"))
 AVOW_LIVE_PRESET = env.str("AVOW_LIVE_PRESET", default="veryfast")
 AVOW_INSPECTION_KEEP_S = env.int("AVOW_INSPECTION_KEEP_S", default=3600)

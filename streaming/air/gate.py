@@ -290,5 +290,3 @@ class LiveGate:
             logger.info("a performer's connection ended", exc_info=True)
         finally:
             wire.close()
-
-

@@ -1,0 +1,49 @@
+"""Who may see what of an archive."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from compliance.accounts.models import Role, User
+from compliance.accounts.selectors import has_role, is_regulator
+from compliance.consent.models import Withdrawal
+from streaming import selectors as rooms
+from streaming.archive.models import Hold, Part
+from streaming.models import Room
+
+
+def archives_for(user: User) -> QuerySet[Room]:
+    """Rooms whose archive the person may open: their own, those that show them, and every one for an authority."""
+    if is_regulator(user):
+        return Room.objects.select_related("take__grant__principal", "organisation", "avatar", "air")
+    return rooms.rooms_for(user)
+
+
+def parts_for(user: User) -> QuerySet[Part]:
+    """Files of these archives."""
+    return Part.objects.filter(room__in=archives_for(user)).select_related("room__take__grant", "room__organisation")
+
+
+def withdrawn(room: Room) -> bool:
+    """Whether the consent the room rests on has ended."""
+    return Withdrawal.objects.filter(grant_id=room.take.grant_id).exists()
+
+
+def may_watch(user: User, room: Room) -> bool:
+    """Whoever sees the archive may watch it, until consent ends; then it is evidence, and for authorities only."""
+    return is_regulator(user) or not withdrawn(room)
+
+
+def may_export(user: User, room: Room) -> bool:
+    """Brand legal answers for the archive; authorities may ask for it."""
+    return is_regulator(user) or has_role(user, room.organisation, Role.LEGAL)
+
+
+def may_lift(user: User, hold: Hold) -> bool:
+    """Authorities every hold, brand legal those of their own side."""
+    return is_regulator(user) or (not hold.of_an_authority and has_role(user, hold.room.organisation, Role.LEGAL))
+
+
+def holds_on(room: Room) -> QuerySet[Hold]:
+    """Holds in force."""
+    return Hold.objects.filter(room=room, lifted_at__isnull=True).select_related("placed_by", "room__organisation")
