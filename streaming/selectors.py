@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from avatars.selectors import STUDIO_ROLES
 from compliance.accounts.models import User
 from compliance.accounts.selectors import organisations_with_role
+from compliance.consent.models import Withdrawal
 from compliance.disclosure.labels import LabelSpec
 from streaming.air.spec import drawn_label, duties_of, stream_spec
 from streaming.models import Room, RoomState
+
+_FAREWELL = timedelta(seconds=60)
 
 
 def rooms_for(user: User) -> QuerySet[Room]:
@@ -24,6 +29,12 @@ def public_rooms() -> QuerySet[Room]:
     """Rooms anybody may watch: those that are or were on air."""
     shown = Room.objects.filter(state__in=(RoomState.ON_AIR, RoomState.ENDED), on_air_at__isnull=False)
     return shown.select_related("take", "organisation", "air")
+
+
+def no_longer_shown(room: Room) -> bool:
+    """Whether consent has ended, and the slate that said so too: what was published lies here as evidence only."""
+    over = room.ended_at is not None and room.ended_at < timezone.now() - _FAREWELL
+    return over and Withdrawal.objects.filter(grant_id=room.take.grant_id).exists()
 
 
 def label_of(room: Room) -> LabelSpec | None:

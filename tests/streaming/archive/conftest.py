@@ -1,4 +1,4 @@
-"""A room that was on air: the slate, one second of a host, the slate, all of it published by the gate's own broadcast."""
+"""A room that was on air: slate, host, slate, published by the gate's own broadcast with its own keys."""
 
 from __future__ import annotations
 
