@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+import re
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
 
 from compliance.accounts.models import Role, User
 from compliance.accounts.selectors import has_role, is_regulator
@@ -11,12 +14,31 @@ from streaming import selectors as rooms
 from streaming.archive.models import Hold, Part
 from streaming.models import Room
 
+_MARK = re.compile(r"^[0-9a-f]{16}$")
+_SHA256 = re.compile(r"^[0-9a-f]{64}$")
+
 
 def archives_for(user: User) -> QuerySet[Room]:
     """Rooms whose archive the person may open: their own, those that show them, and every one for an authority."""
     if is_regulator(user):
         return Room.objects.select_related("take__grant__principal", "organisation", "avatar", "air")
     return rooms.rooms_for(user)
+
+
+def find_archives(user: User, lead: str) -> QuerySet[Room]:
+    """Broadcasts a lead points to: a mark, a film's SHA-256, an id of room, take or grant, a word. Newest first."""
+    found, lead = archives_for(user).filter(on_air_at__isnull=False), lead.strip()
+    if not lead:
+        return found
+    if _MARK.match(lead.lower()):
+        return found.filter(take__marks__value=lead.lower())
+    if _SHA256.match(lead.lower()):
+        return found.filter(parts__sha256=lead.lower())
+    try:
+        number = UUID(lead)
+    except ValueError:
+        return found.filter(Q(title__icontains=lead) | Q(organisation__name__icontains=lead))
+    return found.filter(Q(pk=number) | Q(take=number) | Q(take__grant=number))
 
 
 def parts_for(user: User) -> QuerySet[Part]:

@@ -4,6 +4,7 @@ from streaming.archive import views
 
 app_name = "archive"
 urlpatterns = [
+    path("studio/rooms/archive/", views.archives, name="list"),
     path("studio/rooms/<uuid:pk>/archive/", views.archive, name="archive"),
     path("studio/rooms/<uuid:pk>/archive/hold/", views.hold, name="hold"),
     path("studio/rooms/<uuid:pk>/archive/lift/", views.lift, name="lift"),

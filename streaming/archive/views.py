@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -40,6 +41,16 @@ def _room_of(user: User, pk: UUID) -> Room:
 
 
 # --- the archive ---
+@require_GET
+@reading
+def archives(request: HttpRequest) -> HttpResponse:
+    """Find a broadcast by any lead."""
+    lead = request.GET.get("q", "")
+    found = selectors.find_archives(signed_in(request), lead)
+    page = Paginator(found, 25).get_page(request.GET.get("page"))
+    return render(request, "archive/list.html", {"page": page, "lead": lead})
+
+
 @require_GET
 @reading
 def archive(request: HttpRequest, pk: UUID) -> HttpResponse:

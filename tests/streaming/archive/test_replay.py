@@ -17,6 +17,8 @@ from compliance.accounts.models import Membership, Organisation, OrganisationKin
 from compliance.consent.services import withdraw_grant
 from compliance.ledger.events import Event
 from compliance.ledger.models import OutboxEntry
+from compliance.release.models import Mark
+from streaming.air.broadcast import room_folder
 from streaming.archive.errors import TimeUnclear
 from streaming.archive.models import Part, PartState, Stretch, ns_of
 from streaming.archive.replay import moment_at, span_of
@@ -169,3 +171,25 @@ def test_legal_and_authorities_take_the_records_away(told: Room, world: World, r
     whole = client_of(world.legal).get(reverse("archive:json", args=[told.pk])).json()
     assert [one["sha256"] for one in whole["parts"]] == ["a" * 64] and len(whole["timeline"]) == 2
     assert OutboxEntry.objects.filter(event=Event.STREAMING_ARCHIVE_EXPORTED).count() == 2
+
+
+@pytest.mark.parametrize("lead", ["0" * 16, "a" * 64, "room", "grant", "Cream", "Lumen", ""])
+def test_an_authority_finds_a_broadcast_by_any_lead(told: Room, world: World, regulator: User, lead: str) -> None:
+    film(told)
+    Mark.objects.filter(take=told.take).update(value="0" * 16)
+    lead = {"room": str(told.pk), "grant": str(told.take.grant_id), "Lumen": world.brand.name}.get(lead, lead)
+    url, link = reverse("archive:list"), reverse("archive:archive", args=[told.pk])
+    assert link in client_of(regulator).get(url, {"q": lead}).content.decode()
+    assert link not in client_of(regulator).get(url, {"q": "something else"}).content.decode()
+    rival = member(Organisation.objects.create(name="Rival", kind=OrganisationKind.BRAND), Role.LEGAL)
+    assert link not in client_of(rival).get(url, {"q": lead}).content.decode()
+
+
+def test_after_a_withdrawal_nobody_fetches_what_was_published(told: Room, world: World) -> None:
+    playlist = room_folder(told.pk) / "high" / "media.m3u8"
+    playlist.parent.mkdir(parents=True)
+    playlist.write_text("#EXTM3U")
+    url = reverse("rooms:media", args=[told.pk, "high/media.m3u8"])
+    assert Client().get(url).status_code == 200
+    withdraw_grant(grant=world.grant, by=world.streamer)
+    assert Client().get(url).status_code == 404
