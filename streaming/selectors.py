@@ -12,11 +12,13 @@ from avatars.selectors import STUDIO_ROLES
 from compliance.accounts.models import User
 from compliance.accounts.selectors import organisations_with_role
 from compliance.consent.models import Withdrawal
+from compliance.consent.selectors import head_of
 from compliance.disclosure.labels import LabelSpec
 from streaming.air.spec import drawn_label, duties_of, stream_spec
 from streaming.models import Room, RoomState
 
-_FAREWELL = timedelta(seconds=60)
+FAREWELL = timedelta(seconds=60)
+"""An ended room still shows its slate for some seconds."""
 
 
 def rooms_for(user: User) -> QuerySet[Room]:
@@ -31,10 +33,15 @@ def public_rooms() -> QuerySet[Room]:
     return shown.select_related("take", "organisation", "air")
 
 
+def consent_ended(room: Room) -> bool:
+    """Whether the consent the room rests on has ended: its newest, where it was changed."""
+    return Withdrawal.objects.filter(grant=head_of(room.take.grant)).exists()
+
+
 def no_longer_shown(room: Room) -> bool:
     """Whether consent has ended, and the slate that said so too: what was published lies here as evidence only."""
-    over = room.ended_at is not None and room.ended_at < timezone.now() - _FAREWELL
-    return over and Withdrawal.objects.filter(grant_id=room.take.grant_id).exists()
+    over = room.ended_at is not None and room.ended_at < timezone.now() - FAREWELL
+    return over and consent_ended(room)
 
 
 def label_of(room: Room) -> LabelSpec | None:

@@ -1,7 +1,8 @@
 """How long each class of an archive is kept, and because of which rule (see docs/live-archive.md).
 
 The longest of what the operator has set and what the law of the room's markets asks for. Personal data has no law that
-asks to keep it here, so only the operator's days count.
+asks to keep it here, so only the operator's days count. A film of somebody whose consent has ended is kept for the law
+alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from django.conf import settings
 
 from streaming.archive.models import DataClass
 from streaming.models import Room
+from streaming.selectors import consent_ended
 
 # data_class of a `records` duty -> what of an archive it means
 LAW = {
@@ -49,10 +51,14 @@ def _clock(room: Room, data_class: DataClass, duties: Iterable[dict[str, Any]]) 
     asked = [duty for duty in duties if data_class in LAW.get(duty["parameters"]["data_class"], ())]
     months = max((int(duty["parameters"]["min_months"]) for duty in asked), default=0)
     rules = tuple(dict.fromkeys(rule for duty in asked for rule in duty["rule_ids"]))
-    days = int(settings.AVOW_ARCHIVE_KEEP_DAYS[data_class])
+    days = 0 if data_class == DataClass.VIDEO and consent_ended(room) else _set_days(data_class)
     ended = None if data_class == DataClass.PERSONAL else room.ended_at
     ends = max(ended + timedelta(days=days), add_months(ended, months)) if ended else None
     return Clock(data_class, days, months, rules, ended, ends)
+
+
+def _set_days(data_class: DataClass) -> int:
+    return int(settings.AVOW_ARCHIVE_KEEP_DAYS[data_class])
 
 
 def add_months(moment: datetime, months: int) -> datetime:

@@ -9,7 +9,6 @@ from django.db.models import Q, QuerySet
 
 from compliance.accounts.models import Role, User
 from compliance.accounts.selectors import has_role, is_regulator
-from compliance.consent.models import Withdrawal
 from streaming import selectors as rooms
 from streaming.archive.models import Hold, Part
 from streaming.models import Room
@@ -46,14 +45,9 @@ def parts_for(user: User) -> QuerySet[Part]:
     return Part.objects.filter(room__in=archives_for(user)).select_related("room__take__grant", "room__organisation")
 
 
-def withdrawn(room: Room) -> bool:
-    """Whether the consent the room rests on has ended."""
-    return Withdrawal.objects.filter(grant_id=room.take.grant_id).exists()
-
-
 def may_watch(user: User, room: Room) -> bool:
     """Whoever sees the archive may watch it, until consent ends; then it is evidence, and for authorities only."""
-    return is_regulator(user) or not withdrawn(room)
+    return is_regulator(user) or not rooms.consent_ended(room)
 
 
 def may_export(user: User, room: Room) -> bool:

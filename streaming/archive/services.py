@@ -21,9 +21,8 @@ from streaming.archive.errors import ArchiveRefused
 from streaming.archive.models import Hold, Part, PartState, Stretch
 from streaming.archive.parts import closed_groups
 from streaming.models import Room
+from streaming.selectors import FAREWELL
 
-_FAREWELL = timedelta(seconds=60)
-"""An ended room still shows its slate for some seconds."""
 _TRY_AGAIN = timedelta(minutes=10)
 
 
@@ -46,7 +45,7 @@ def plan_parts() -> int:
 def _plan(room: Room) -> int:
     room = Room.objects.select_for_update(of=("self",)).get(pk=room.pk)
     planned = room.parts.aggregate(last=Max("last_sequence"))["last"]
-    ended = room.ended_at is not None and room.ended_at < timezone.now() - _FAREWELL
+    ended = room.ended_at is not None and room.ended_at < timezone.now() - FAREWELL
     stretches = Stretch.objects.filter(room=room)
     if planned is not None:
         stretches = stretches.filter(first_sequence__gt=planned)

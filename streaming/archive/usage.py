@@ -7,7 +7,7 @@ months are those of the installation's time zone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -88,25 +88,34 @@ def _line(key: Key, ticks: dict[Key, int], clips: dict[Key, int], grants: dict[U
     return Line(*key, ticks=ticks.get(key, 0), clips=clips.get(key, 0), compensation=agreed)
 
 
-def _on_air(grants: Iterable[UUID]) -> dict[Key, int]:
+def _on_air(grants: Mapping[UUID, Grant]) -> dict[Key, int]:
     """Published time with the host on screen. A stretch ends with the hour, so each lies in one month."""
     shown = Stretch.objects.filter(showing=Showing.HOST, room__take__grant__in=list(grants))
     ticks: dict[Key, int] = defaultdict(int)
     for one in shown.select_related("room__take", "room__avatar").iterator():
         take = one.room.take
-        key = (_month(one.start), str(take.campaign["brand_name"]), one.room.avatar.name, take.grant_id)
+        agreed = _in_force(grants, take.grant_id, one.start)
+        key = (_month(one.start), str(take.campaign["brand_name"]), one.room.avatar.name, agreed)
         ticks[key] += one.count * one.ticks
     return ticks
 
 
-def _clips(grants: Iterable[UUID]) -> dict[Key, int]:
+def _clips(grants: Mapping[UUID, Grant]) -> dict[Key, int]:
     releases = list(Release.objects.filter(grant__in=list(grants)).select_related("take"))
     names = dict(Avatar.objects.filter(pk__in={one.take.avatar_id for one in releases}).values_list("pk", "name"))
     clips: dict[Key, int] = defaultdict(int)
     for one in releases:
         brand, avatar = str(one.take.campaign["brand_name"]), names.get(one.take.avatar_id, "")
-        clips[_month(one.released_at), brand, avatar, one.grant_id] += 1
+        clips[_month(one.released_at), brand, avatar, _in_force(grants, one.grant_id, one.released_at)] += 1
     return clips
+
+
+def _in_force(grants: Mapping[UUID, Grant], grant_id: UUID, moment: datetime) -> UUID:
+    """The grant whose terms counted at the moment: a changed consent binds what was made under the older one."""
+    newer = {grant.supersedes_id: grant for grant in grants.values() if grant.supersedes_id}
+    while (following := newer.get(grant_id)) is not None and following.created_at <= moment:
+        grant_id = following.pk
+    return grant_id
 
 
 def _month(moment: datetime) -> date:

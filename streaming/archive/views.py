@@ -29,6 +29,7 @@ from streaming.archive.errors import TimeUnclear
 from streaming.archive.models import PartState
 from streaming.archive.retention import clocks
 from streaming.models import Room
+from streaming.selectors import consent_ended
 
 reading = role_required(*STUDIO_ROLES, Role.STREAMER, Role.REGULATOR)
 streamer = role_required(Role.STREAMER)
@@ -79,7 +80,7 @@ def _whole(user: User, room: Room) -> dict[str, Any]:
         "holds": holds,
         "may_lift": any(selectors.may_lift(user, hold) for hold in holds),
         "erasures": room.erasures.all(),
-        "withdrawn": selectors.withdrawn(room),
+        "withdrawn": consent_ended(room),
         "may_watch": selectors.may_watch(user, room),
         "may_export": selectors.may_export(user, room),
     }

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from compliance import storage
 from compliance.accounts.models import User
+from compliance.consent.services import withdraw_grant
 from compliance.ledger.events import Event
 from compliance.ledger.models import OutboxEntry
 from streaming.air.broadcast import room_folder
@@ -73,6 +74,21 @@ def test_the_law_lengthens_a_clock_and_the_operator_cannot_shorten_it(told: Room
     assert (found[DataClass.PERSONAL].ends_at, found[DataClass.PERSONAL].rule_ids) == (None, ())
     told.take.decision = None
     assert clocks(told)[0].ends_at == told.ended_at + timedelta(days=30)
+
+
+def test_after_a_withdrawal_a_film_is_kept_for_the_law_alone(told: Room, world: World, regulator: User) -> None:
+    part = film(told)
+    withdraw_grant(grant=world.grant, by=world.streamer)
+    video = clocks(told)[0]
+    assert told.ended_at is not None and video.ends_at == add_months(told.ended_at, 36)
+    told.take.decision = None
+    told.take.save()
+    hold = place_hold(room=told, by=regulator, because="order 3")
+    expire(now=START + timedelta(days=1))
+    assert storage.private().exists(part.file)
+    lift_hold(hold=hold, by=regulator)
+    expire(now=START + timedelta(days=1))
+    assert not storage.private().exists(part.file) and kept(told)["speech"] == 3
 
 
 @pytest.mark.parametrize(

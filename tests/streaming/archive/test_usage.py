@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -15,7 +16,9 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compliance.consent.terms import Compensation, Mode
+from compliance.consent.rules import AgeBand
+from compliance.consent.services import current_notice, supersede_grant
+from compliance.consent.terms import Compensation, GrantTerms, Mode
 from streaming.archive.models import Stretch, ns_of
 from streaming.archive.parts import MAX_SESSIONS, closed_groups
 from streaming.archive.timeline import HOUR_NS, OnScreen, Timeline
@@ -151,6 +154,19 @@ def test_the_statement_counts_the_host_and_not_the_slate_month_by_month(room: Ro
     ]
     assert found.totals == {"CNY": Decimal("31.25")}
     assert statement_of(world.producer).lines == []
+
+
+@pytest.mark.django_db
+def test_a_change_of_pay_counts_from_the_moment_it_was_agreed(room: Room, world: World) -> None:
+    terms = GrantTerms.from_json(world.grant.terms)
+    better = replace(terms, compensation=Compensation("EUR", Decimal(3), Decimal(0)))
+    newer = supersede_grant(
+        grant=world.grant, by=world.streamer, terms=better, notice=current_notice(language="en"),
+        separate_consent=True, age_band=AgeBand.ADULT,
+    )  # fmt: skip
+    on_air(room, newer.created_at - timedelta(minutes=2), 60)
+    on_air(room, newer.created_at + timedelta(seconds=1), 60)
+    assert statement_of(world.streamer).totals == {"CNY": Decimal("12.50"), "EUR": Decimal("3.00")}
 
 
 @pytest.mark.django_db
