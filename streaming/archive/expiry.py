@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -26,6 +27,8 @@ from streaming.archive.retention import Clock, clocks
 from streaming.archive.selectors import holds_on
 from streaming.archive.services import log
 from streaming.models import Room, RoomComment, RoomEvent, RoomState, SpokenLine
+
+_BATCH = 2000
 
 
 def expire(*, now: datetime | None = None) -> int:
@@ -83,17 +86,25 @@ def _erase(room: Room, clock: Clock, now: datetime) -> int:
     if clock.data_class == DataClass.VIDEO:
         return _erase_video(room, now)
     rows = _rows(room, clock.data_class)
-    return _in_one(room, clock.data_class, lambda: rows.delete()[0], now) if rows.exists() else 0
+    return _in_one(room, clock.data_class, lambda: _delete(rows), now) if rows.exists() else 0
 
 
-def _rows(room: Room, data_class: DataClass) -> QuerySet[SpokenLine] | QuerySet[RoomEvent] | QuerySet[RoomComment]:
+def _delete(rows: QuerySet[Any]) -> int:
+    """Batch by batch: a flood of comments must not fill the memory on its way out either."""
+    count = 0
+    while batch := list(rows.order_by().values_list("pk", flat=True)[:_BATCH]):
+        count += rows.model._default_manager.filter(pk__in=batch).delete()[0]
+    return count
+
+
+def _rows(room: Room, data_class: DataClass) -> QuerySet[Any]:
     if data_class == DataClass.SPEECH:
         return SpokenLine.objects.filter(room=room)
     if data_class == DataClass.EVENTS:
         return RoomEvent.objects.filter(room=room)
     if data_class == DataClass.INTERACTION:
         return RoomComment.objects.filter(room=room)
-    return Stretch.objects.filter(room=room)  # type: ignore[return-value]  # deleted like the others
+    return Stretch.objects.filter(room=room)
 
 
 def _erase_video(room: Room, now: datetime) -> int:
