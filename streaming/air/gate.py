@@ -290,3 +290,5 @@ class LiveGate:
             logger.info("a performer's connection ended", exc_info=True)
         finally:
             wire.close()
+
+

@@ -217,4 +217,6 @@ class CommentDesk:
 
     def _keep(self, row_id: int | None, screening: dict[str, Any], score: dict[str, Any]) -> None:
         if row_id is not None:
-            RoomComment.objects.filter(pk=row_id).update(screening=screening, score=score, answered_at=timezone.now())
+            RoomComment.objects.filter(pk=row_id).update(
+                screening=screening, score=score, answered_at=timezone.now()
+            )

@@ -51,6 +51,8 @@ class Target:
 def _is_rtmp(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        return bool(parts.scheme in ("rtmp", "rtmps") and parts.hostname and parts.port != 0 and parts.path.strip("/"))
+        return bool(
+            parts.scheme in ("rtmp", "rtmps") and parts.hostname and parts.port != 0 and parts.path.strip("/")
+        )
     except ValueError:
         return False

@@ -28,7 +28,9 @@ class SlateSource:
         MediaRefused: slate_invalid, when there is no picture, more than `LONGEST_S` of them, or no sound.
     """
 
-    def __init__(self, pictures: Iterable[av.VideoFrame], sound: NDArray[np.float32], *, fps: int, rate: int) -> None:
+    def __init__(
+        self, pictures: Iterable[av.VideoFrame], sound: NDArray[np.float32], *, fps: int, rate: int
+    ) -> None:
         """`pictures`: yuv420p frames at `fps`. `sound`: float32 [n] or [channels, n] in -1..1 at `rate` Hz."""
         planes = [planes_of(picture) for picture in islice(pictures, LONGEST_S * fps + 1)]
         if not 0 < len(planes) <= LONGEST_S * fps:

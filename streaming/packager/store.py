@@ -177,7 +177,9 @@ class Publisher:
         if listed is not None and listed.sequence == segments[0].sequence:
             self._list(names)  # a repeated call: listed in the state, perhaps not yet in every file
             return listed
-        entry = self.state.line(sequence=segments[0].sequence, start_ns=segments[0].start_ns, ticks=segments[0].ticks)
+        entry = self.state.line(
+            sequence=segments[0].sequence, start_ns=segments[0].start_ns, ticks=segments[0].ticks
+        )
         for segment in segments:
             self.store.put_segment(segment.rendition, entry, signed[segment.rendition])
         self._confirm()
