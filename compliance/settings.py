@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "avatars",
     "streaming",
     "streaming.scripting",
+    "streaming.archive",
 ]
 
 MIDDLEWARE = [
@@ -250,6 +251,7 @@ AVOW_JOBS = {
     "avatars.perform": ("render", "avatars.tasks.perform"),
     "avatars.presenter": ("render", "avatars.tasks.presenter"),
     "inspection.inspect": ("inspect", "compliance.inspection.tasks.inspect"),
+    "archive.sign": ("gate", "streaming.archive.tasks.sign"),
 }
 # What the scheduler starts: name -> (dotted path of a function without arguments, every so many seconds).
 AVOW_PERIODIC = {
@@ -259,6 +261,8 @@ AVOW_PERIODIC = {
     "consent.resume": ("compliance.consent.cascade.resume", 30),
     "consent.expire": ("compliance.consent.services.expire_grants", 60),
     "inspection.forget": ("compliance.inspection.services.forget_expired", 300),
+    "archive.plan": ("streaming.archive.services.plan_parts", 30),
+    "archive.expire": ("streaming.archive.expiry.expire", 3600),
 }
 # WebSockets: beginning of the path -> dotted path of the ASGI function that talks there.
 AVOW_SOCKETS = {"/ws/live/": "streaming.sockets.live_socket"}
@@ -297,6 +301,15 @@ AVOW_LIVE_SLICE_S = env.int("AVOW_LIVE_SLICE_S", default=30)
 # Where published segments lie, how many seconds after they left the playlist, and where performers reach the gate.
 AVOW_LIVE_DIR = env.str("AVOW_LIVE_DIR", default=str(VAR_DIR / "live"))
 AVOW_LIVE_KEEP_S = env.int("AVOW_LIVE_KEEP_S", default=7 * 24 * 3600)
+# How many days each class of a broadcast's archive is kept. The law of a room's markets may ask for more.
+AVOW_ARCHIVE_KEEP_DAYS = {
+    "video": env.int("AVOW_KEEP_VIDEO_DAYS", default=1100),
+    "speech": env.int("AVOW_KEEP_SPEECH_DAYS", default=1100),
+    "events": env.int("AVOW_KEEP_EVENTS_DAYS", default=1100),
+    "timeline": env.int("AVOW_KEEP_TIMELINE_DAYS", default=3660),
+    "interaction": env.int("AVOW_KEEP_INTERACTION_DAYS", default=1100),
+    "personal": env.int("AVOW_KEEP_PERSONAL_DAYS", default=180),
+}
 AVOW_LIVE_SOCKET = env.str("AVOW_LIVE_SOCKET", default=str(VAR_DIR / "live.sock"))
 # Whether outputs may lead to servers on the own network; on a public installation a producer must not reach it.
 AVOW_OUTPUT_PRIVATE = env.bool("AVOW_OUTPUT_PRIVATE", default=AVOW_DEMO)

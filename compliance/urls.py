@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("compliance.accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path("consent/", include("compliance.consent.urls")),
+    path("", include("streaming.archive.urls")),
     path("", include("streaming.urls")),
     path("studio/", include("streaming.scripting.urls")),
     path("studio/", include("avatars.urls")),

@@ -12,6 +12,8 @@ from django.utils import timezone
 from avatars.selectors import STUDIO_ROLES
 from compliance.accounts.models import User
 from compliance.accounts.selectors import organisations_with_role
+from compliance.consent.models import Withdrawal
+from compliance.consent.selectors import head_of
 from compliance.disclosure.labels import LabelSpec
 from streaming.air.spec import drawn_label, duties_of, stream_spec
 from streaming.clock import Effort, said
@@ -19,6 +21,9 @@ from streaming.director.freedom import Freedom
 from streaming.models import DirectorRecord, DirectorRecordKind, Room, RoomState, SpokenLine
 
 _SHOWN = 8
+
+FAREWELL = timedelta(seconds=60)
+"""An ended room still shows its slate for some seconds."""
 
 
 def rooms_for(user: User) -> QuerySet[Room]:
@@ -31,6 +36,17 @@ def public_rooms() -> QuerySet[Room]:
     """Rooms anybody may watch: those that are or were on air."""
     shown = Room.objects.filter(state__in=(RoomState.ON_AIR, RoomState.ENDED), on_air_at__isnull=False)
     return shown.select_related("take", "organisation", "air")
+
+
+def consent_ended(room: Room) -> bool:
+    """Whether the consent the room rests on has ended: its newest, where it was changed."""
+    return Withdrawal.objects.filter(grant=head_of(room.take.grant)).exists()
+
+
+def no_longer_shown(room: Room) -> bool:
+    """Whether consent has ended, and the slate that said so too: what was published lies here as evidence only."""
+    over = room.ended_at is not None and room.ended_at < timezone.now() - FAREWELL
+    return over and consent_ended(room)
 
 
 QUOTED_FOR_S = 20

@@ -192,7 +192,8 @@ def comment(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_GET
 def media(request: HttpRequest, pk: UUID, path: str) -> HttpResponse:
     """A published playlist, init or segment of a room on air."""
-    get_object_or_404(selectors.public_rooms(), pk=pk)
+    if selectors.no_longer_shown(get_object_or_404(selectors.public_rooms(), pk=pk)):
+        raise Http404
     folder = room_folder(pk).resolve()
     wanted = (folder / path).resolve()
     if wanted.suffix not in _TYPES or not wanted.is_relative_to(folder) or wanted.name.startswith("."):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,9 +19,12 @@ from compliance.consent.models import AGE_BANDS
 from compliance.consent.rules import AgeBand
 from compliance.consent.terms import (
     BIOMETRIC,
+    CURRENCIES,
+    MAX_RATE,
     MINUTES_A_DAY,
     Approval,
     Brand,
+    Compensation,
     DailyWindow,
     GrantTerms,
     Modality,
@@ -41,6 +45,10 @@ def _date(label: Any, **options: Any) -> forms.DateField:
 
 def _time(label: Any) -> forms.TimeField:
     return forms.TimeField(label=label, required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+
+
+def _rate(label: Any) -> forms.DecimalField:
+    return forms.DecimalField(label=label, required=False, min_value=Decimal(0), max_value=MAX_RATE, decimal_places=4)
 
 
 class TermsForm(forms.Form):
@@ -81,6 +89,9 @@ class TermsForm(forms.Form):
     hours_from = _time(_("Live rooms from"))
     hours_to = _time(_("Live rooms until"))
     time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
+    currency = forms.ChoiceField(label=_("Currency"), required=False, choices=[(code, code) for code in CURRENCIES])
+    per_live_minute = _rate(_("For each minute on air"))
+    per_clip = _rate(_("For each released file"))
     approvals_needed = _several(vocab.APPROVALS, _("What must be approved before anything is shown?"), required=False)
     training_use = forms.ChoiceField(
         label=_("May your data train other models?"),
@@ -146,6 +157,7 @@ class TermsForm(forms.Form):
             approvals_needed=frozenset(Approval(value) for value in data["approvals_needed"]),
             training_use=TrainingUse(data["training_use"]),
             forbidden_topics=frozenset(data["forbidden_topics"]),
+            compensation=_compensation(data),
         )
 
 
@@ -218,6 +230,7 @@ def initial_from(terms: GrantTerms, grantee_id: object) -> dict[str, Any]:
         "hours_from": _clock(window.opens) if window else None,
         "hours_to": _clock(window.closes) if window else None,
         "time_zone": window.time_zone if window else zone.key,
+        **data.get("compensation", {}),
     }
 
 
@@ -247,6 +260,14 @@ def _midnight(day: date) -> datetime:
 
 def _clock(minute: int) -> time:
     return time(minute // 60 % 24, minute % 60)
+
+
+def _compensation(data: dict[str, Any]) -> Compensation | None:
+    """None when no rate is named: what is owed then is between the two, and not counted here."""
+    per_live_minute, per_clip = data.get("per_live_minute") or Decimal(0), data.get("per_clip") or Decimal(0)
+    if not per_live_minute and not per_clip:
+        return None
+    return Compensation(data["currency"] or next(iter(CURRENCIES)), per_live_minute, per_clip)
 
 
 def _window(data: dict[str, Any]) -> DailyWindow | None:

@@ -58,6 +58,7 @@ def scope_rows(terms: GrantTerms) -> list[Row]:
         Row(_("Live rooms"), text=_live_hours(terms)),
         Row(_("Approvals needed"), _labels(vocab.APPROVALS, terms.approvals_needed)),
         Row(_("Training of other models"), text=str(vocab.TRAINING[terms.training_use])),
+        Row(_("Compensation"), text=compensation_text(terms)),
     ]
     return [row for row in rows if row.values or row.text]
 
@@ -69,6 +70,18 @@ def _labels(labels: vocab.Labels, codes: frozenset[str]) -> tuple[str, ...]:
 def _live_hours(terms: GrantTerms) -> str:
     """Nothing to say where live rooms are not granted at all."""
     return str(terms.daily_window or _("at any hour")) if Mode.LIVE in terms.modes else ""
+
+
+def compensation_text(terms: GrantTerms) -> str:
+    """What was agreed, in words; empty where nothing was."""
+    agreed = terms.compensation
+    if agreed is None:
+        return ""
+    rates = (
+        (agreed.per_live_minute, _("%(rate)s %(currency)s for each minute on air")),
+        (agreed.per_clip, _("%(rate)s %(currency)s for each released file")),
+    )
+    return "\n".join(text % {"rate": f"{rate:f}", "currency": agreed.currency} for rate, text in rates if rate)
 
 
 def sensitive_traits(terms: GrantTerms) -> str:

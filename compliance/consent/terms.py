@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -107,6 +108,37 @@ class DailyWindow:
         return f"{clock(self.opens)}–{clock(self.closes)} {self.time_zone}"
 
 
+# ISO 4217, with the number of digits after the point (0 where the currency has no smaller coin).
+CURRENCIES = {"CNY": 2, "EUR": 2, "USD": 2, "GBP": 2, "INR": 2, "KRW": 0, "JPY": 0}
+MAX_RATE = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Compensation:
+    """What the person is paid: for each minute on air, and for each file released. Either may be zero, not both."""
+
+    currency: str
+    per_live_minute: Decimal
+    per_clip: Decimal
+
+    def __post_init__(self) -> None:
+        if self.currency not in CURRENCIES:
+            raise _invalid("compensation", "This currency is not known here.")
+        rates = (self.per_live_minute, self.per_clip)
+        # four digits: a minute may be worth less than the smallest coin
+        if not all(rate.is_finite() and 0 <= rate <= MAX_RATE and rate == round(rate, 4) for rate in rates):
+            raise _invalid(
+                "compensation", "A rate lies between 0 and 1,000,000, with at most four digits after the point."
+            )
+        if not any(rates):
+            raise _invalid("compensation", "Name at least one rate, or leave the compensation out.")
+
+    def amount(self, minutes: Decimal, clips: int) -> Decimal:
+        """Rounded once, half up, to the currency's smallest coin."""
+        exact = self.per_live_minute * minutes + self.per_clip * clips
+        return exact.quantize(Decimal(1).scaleb(-CURRENCIES[self.currency]), ROUND_HALF_UP)
+
+
 @dataclass(frozen=True, slots=True)
 class GrantTerms:
     """The scope of one grant. What is not named is not granted.
@@ -131,6 +163,7 @@ class GrantTerms:
     approvals_needed: frozenset[Approval] = frozenset({Approval.SCRIPT, Approval.AVATAR})
     training_use: TrainingUse = TrainingUse.NOT_ALLOWED
     forbidden_topics: frozenset[str] = frozenset()
+    compensation: Compensation | None = None
 
     def __post_init__(self) -> None:
         for field in _NON_EMPTY:
@@ -157,12 +190,13 @@ class GrantTerms:
             "daily_window": _window_to_json(self.daily_window),
             "training_use": self.training_use.value,
             "intended_uses": self.intended_uses,
+            **_compensation_to_json(self.compensation),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote; raises `TermsInvalid` for a missing, unknown or wrongly typed field."""
-        if not isinstance(data, Mapping) or set(data) != _FIELDS:
+        if not isinstance(data, Mapping) or set(data) - {"compensation"} != _FIELDS:
             raise TermsInvalid("terms_malformed", "These terms lack a field or carry one that is not known.")
         if data["schema"] != SCHEMA:
             raise TermsInvalid("terms_schema_unknown", "This version cannot read the format of these terms.")
@@ -217,6 +251,7 @@ def _read_fields(data: Mapping[str, Any]) -> dict[str, Any]:
         "daily_window": _window_from_json(data["daily_window"]),
         "training_use": TrainingUse(data["training_use"]),
         "intended_uses": _text(data["intended_uses"]),
+        "compensation": _compensation_from_json(data),
     }
 
 
@@ -252,3 +287,36 @@ def _window_from_json(data: Mapping[str, Any] | None) -> DailyWindow | None:
     if type(data["opens"]) is not int or type(data["closes"]) is not int:
         raise TypeError("daily_window")
     return DailyWindow(opens=data["opens"], closes=data["closes"], time_zone=_text(data["time_zone"]))
+
+
+def _compensation_to_json(agreed: Compensation | None) -> dict[str, Any]:
+    """Left out where there is none: terms from before there was this field keep their bytes, and so their digests."""
+    if agreed is None:
+        return {}
+    rates = {"per_clip": _rate_text(agreed.per_clip), "per_live_minute": _rate_text(agreed.per_live_minute)}
+    return {"compensation": {"currency": agreed.currency, **rates}}
+
+
+def _compensation_from_json(data: Mapping[str, Any]) -> Compensation | None:
+    if "compensation" not in data:
+        return None
+    given = data["compensation"]
+    if set(given) != {"currency", "per_clip", "per_live_minute"}:
+        raise KeyError("compensation")
+    return Compensation(_text(given["currency"]), _rate(given["per_live_minute"]), _rate(given["per_clip"]))
+
+
+def _rate_text(rate: Decimal) -> str:
+    """One spelling for one number: 1.50 and 1.5 are the same rate."""
+    return f"{rate.normalize():f}"
+
+
+def _rate(value: object) -> Decimal:
+    text = _text(value)
+    try:
+        rate = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError("rate") from error
+    if not rate.is_finite() or _rate_text(rate) != text:
+        raise ValueError("rate")
+    return rate

@@ -41,6 +41,13 @@ class Event(StrEnum):
 
     STREAMING_ROOM_ON_AIR = "streaming:room:on_air"
     STREAMING_ROOM_ENDED = "streaming:room:ended"
+    STREAMING_ARCHIVE_SIGNED = "streaming:archive:signed"
+    STREAMING_ARCHIVE_REFUSED = "streaming:archive:refused"
+    STREAMING_ARCHIVE_HELD = "streaming:archive:held"
+    STREAMING_ARCHIVE_HOLD_LIFTED = "streaming:archive:hold_lifted"
+    STREAMING_ARCHIVE_ERASED = "streaming:archive:erased"
+    STREAMING_ARCHIVE_VIEWED = "streaming:archive:viewed"
+    STREAMING_ARCHIVE_EXPORTED = "streaming:archive:exported"
 
     AUDIT_RELEASE_VIEWED = "audit:release:viewed"
     AUDIT_BUNDLE_EXPORTED = "audit:bundle:exported"

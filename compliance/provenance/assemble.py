@@ -2,11 +2,14 @@
 
 The parser of foreign video bytes shares no process with the signing key: the store made here carries 64 zero
 bytes for a signature, and the finisher fills in the real one. Arguments: source and target. Standard input:
-JSON with ``definition``, ``chain`` (PEM, leaf first) and ``anchors`` (PEM).
+JSON with ``definition``, ``chain`` (PEM, leaf first), ``anchors`` (PEM) and, where there are any, ``ingredients``
+(what the engine wants to know of each, and its ``data`` in Base64).
 """
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import sys
 from pathlib import Path
@@ -30,6 +33,9 @@ def assemble(source: Path, target: Path, given: dict[str, Any]) -> dict[str, Any
             source.open("rb") as reading,
             target.open("w+b") as writing,
         ):
+            for one in given.get("ingredients", ()):
+                data = io.BytesIO(base64.b64decode(one.pop("data")))
+                builder.add_ingredient(one, "video/mp4", data)
             return {"store_bytes": len(builder.sign(signer, "video/mp4", reading, writing))}
     except c2pa.C2paError as error:
         raise ContainerInvalid(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,10 +24,12 @@ from django.utils.translation import gettext_lazy as _
 
 from compliance.provenance import jumbf
 from compliance.provenance.errors import SigningFailed
+from compliance.provenance.manifest import INGREDIENT_IDS
 from compliance.provenance.store import locate_store
 from compliance.provenance.tsa import TimeStamp
 
 HARD_BINDING = "c2pa.hash.bmff.v3"
+INGREDIENT = "c2pa.ingredient.v3"
 _ES256, _ALG, _X5CHAIN = -7, 1, 33
 _SIGN1_TAG = 18
 
@@ -39,6 +41,15 @@ class ByteString:
     assertion: str
     placeholder: str
     value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Something signed from which the file was made: ``id`` names it in actions, ``store`` is its manifest store."""
+
+    id: str
+    relationship: str
+    store: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,7 @@ class Plan:
     chain: list[x509.Certificate]
     sign: Callable[[bytes], bytes]
     stamp: Callable[[bytes], TimeStamp]
+    origins: tuple[Origin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +93,9 @@ def finish(path: Path, plan: Plan) -> Finished:
 
 def finish_store(store: bytearray, plan: Plan) -> Finished:
     """The same for the store's bytes, changed in place and never in length."""
-    manifests = list(jumbf.read_store(bytes(store)).children(bytes(store)))
-    if len(manifests) != 1:
-        raise _not_as_asked(f"{len(manifests)} manifests")
-    manifest = manifests[0]
+    *earlier, manifest = jumbf.read_store(bytes(store)).children(bytes(store))
+    if sorted(_bodies(bytes(store), earlier)) != sorted(_manifests_of(plan.origins)):
+        raise _not_as_asked(f"{len(earlier)} earlier manifests")
     _check_claim(bytes(store), manifest, plan)
     _place(store, manifest, plan.byte_string)
     claim_start, claim_end = manifest.child(bytes(store), "c2pa.claim.v2").content_box(bytes(store), b"cbor")
@@ -95,16 +106,64 @@ def finish_store(store: bytearray, plan: Plan) -> Finished:
 def _check_claim(store: bytes, manifest: jumbf.Superbox, plan: Plan) -> None:
     """The claim lists the asked assertions and the hard binding, no more, each word for word as asked."""
     claim = _content(store, manifest.child(store, "c2pa.claim.v2"))
-    listed = [str(one["url"]).removeprefix("self#jumbf=c2pa.assertions/") for one in claim["created_assertions"]]
-    if listed != [*plan.assertions, HARD_BINDING] or claim.get("gathered_assertions") or claim["alg"] != "sha256":
+    created, gathered = claim["created_assertions"], claim.get("gathered_assertions", [])
+    names = _ingredient_labels(plan.origins)
+    if _labels(created) != [*plan.assertions, HARD_BINDING] or _labels(gathered) != names or claim["alg"] != "sha256":
         raise _not_as_asked("the claim lists other assertions")
     boxes = manifest.child(store, "c2pa.assertions")
-    for reference, label in zip(claim["created_assertions"], listed, strict=True):
+    references = dict(zip((one.id for one in plan.origins), gathered, strict=True))
+    for reference, label in zip([*created, *gathered], [*_labels(created), *names], strict=True):
         box = boxes.child(store, label)
         if reference["hash"] != hashlib.sha256(store[slice(*box.body)]).digest():
             raise _not_as_asked(f"the hash of {label}")
-        if label in plan.assertions and _content(store, box) != plan.assertions[label]:
+        if label in plan.assertions and _content(store, box) != _resolved(plan.assertions[label], references):
             raise _not_as_asked(f"the content of {label}")
+    for origin, label in zip(plan.origins, names, strict=True):
+        _check_ingredient(_content(store, boxes.child(store, label)), origin)
+
+
+def _check_ingredient(stated: Mapping[str, Any], origin: Origin) -> None:
+    """The ingredient assertion points at the origin's manifest, as it is (C2PA specification 2.4, 18.17)."""
+    manifest = list(jumbf.read_store(origin.store).children(origin.store))[-1]
+    digest = hashlib.sha256(origin.store[slice(*manifest.body)]).digest()
+    wanted = {"url": f"self#jumbf=/c2pa/{manifest.label}", "alg": "sha256", "hash": digest}
+    if stated["relationship"] != origin.relationship or stated["activeManifest"] != wanted:
+        raise _not_as_asked(f"the ingredient {origin.id}")
+
+
+def _labels(references: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [str(one["url"]).removeprefix("self#jumbf=c2pa.assertions/") for one in references]
+
+
+def _ingredient_labels(origins: Sequence[Origin]) -> list[str]:
+    """Several assertions of one kind are told apart by a number (C2PA specification 2.4, 6.4)."""
+    return [f"{INGREDIENT}__{number}" if number else INGREDIENT for number in range(len(origins))]
+
+
+def _resolved(asked: Mapping[str, Any], references: Mapping[str, Any]) -> dict[str, Any]:
+    """An assertion as it has to stand: where an action named ingredients by id, their references."""
+
+    def resolve(action: Mapping[str, Any]) -> dict[str, Any]:
+        named = action.get("parameters", {}).get(INGREDIENT_IDS)
+        if named is None:
+            return dict(action)
+        return {**action, "parameters": {"ingredients": [references[one] for one in named]}}
+
+    if "actions" not in asked:
+        return dict(asked)
+    return {**asked, "actions": [resolve(action) for action in asked["actions"]]}
+
+
+def _bodies(store: bytes, manifests: Sequence[jumbf.Superbox]) -> list[bytes]:
+    return [store[slice(*one.body)] for one in manifests]
+
+
+def _manifests_of(origins: Sequence[Origin]) -> list[bytes]:
+    return [
+        body
+        for origin in origins
+        for body in _bodies(origin.store, list(jumbf.read_store(origin.store).children(origin.store)))
+    ]
 
 
 def _place(store: bytearray, manifest: jumbf.Superbox, given: ByteString) -> None:

@@ -18,6 +18,7 @@ SPEC_VERSION = "2.4.0"
 SOFT_BINDING_ALGORITHM = "org.avow.watermark.1"
 RECEIPT_LABEL = "org.avow.consent-receipt"
 SOFT_BINDING_LABEL = "c2pa.soft-binding"
+INGREDIENT_IDS = "ingredientIds"
 MARK_BYTES = 8
 _SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _RECEIPT_HASH = re.compile(r"[0-9a-f]{64}")
@@ -51,8 +52,20 @@ class ReceiptReference:
 
 
 @dataclass(frozen=True, slots=True)
+class Ingredient:
+    """A signed MP4 (or init segment of a live stream) from which a file was made: `data` are its whole bytes."""
+
+    title: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestInput:
-    """Everything that differs between two takes."""
+    """Everything that differs between two takes.
+
+    `ingredients`: what the file was made from, none for a file that begins here. The first is its parent (`parentOf`,
+    opened), the others are parts of it (`componentOf`, placed).
+    """
 
     title: str
     digital_source: DigitalSource
@@ -63,6 +76,7 @@ class ManifestInput:
     receipt: ReceiptReference
     visible_label: str = ""
     """Text burned into the picture; empty when no label was due."""
+    ingredients: tuple[Ingredient, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.mark) != MARK_BYTES:
@@ -115,6 +129,8 @@ def assertions(given: ManifestInput) -> dict[str, dict[str, Any]]:
 
 
 def _actions(given: ManifestInput) -> list[dict[str, Any]]:
+    if given.ingredients:
+        return _actions_on_ingredients(given)
     agent = {"name": given.engine_name, "version": given.engine_version}
     actions: list[dict[str, Any]] = [
         {"action": "c2pa.created", "digitalSourceType": given.digital_source.uri, "softwareAgent": agent}
@@ -123,3 +139,22 @@ def _actions(given: ManifestInput) -> list[dict[str, Any]]:
         actions.append({"action": "c2pa.edited", "description": f"Visible label: {given.visible_label}"})
     actions.append({"action": "c2pa.watermarked.bound"})
     return actions
+
+
+def _actions_on_ingredients(given: ManifestInput) -> list[dict[str, Any]]:
+    """Opened, put together and packed anew: label and mark were there before, and their manifests say so."""
+    verbs = ["c2pa.opened", *["c2pa.placed"] * (len(given.ingredients) - 1)]
+    actions: list[dict[str, Any]] = [
+        {"action": verb, "parameters": {INGREDIENT_IDS: [ingredient_id(number)]}} for number, verb in enumerate(verbs)
+    ]
+    return [*actions, {"action": "c2pa.repackaged"}]
+
+
+def ingredient_id(number: int) -> str:
+    """How an action names the ingredient with this number in the definition."""
+    return f"ingredient-{number}"
+
+
+def relationship(number: int) -> str:
+    """C2PA specification 2.4, 18.17.4."""
+    return "componentOf" if number else "parentOf"

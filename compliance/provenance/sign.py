@@ -6,6 +6,8 @@ and the last step is a rename.
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import tempfile
 from collections.abc import Callable
@@ -22,6 +24,7 @@ from compliance.provenance import finisher, manifest
 from compliance.provenance.errors import SigningFailed
 from compliance.provenance.pki import Pki, to_pem
 from compliance.provenance.selectors import read_provenance
+from compliance.provenance.store import locate_store
 from compliance.provenance.tsa import TimeStamp, request_time_stamp
 from compliance.provenance.unchanged import check_only_manifest_added, check_signable
 from compliance.sandbox import Limits, run_sandboxed
@@ -66,6 +69,15 @@ def _assemble(src: Path, work: Path, given: manifest.ManifestInput, chain: list[
         "definition": manifest.definition(given),
         "chain": to_pem(chain).decode(),
         "anchors": to_pem(pki.anchors()).decode(),
+        "ingredients": [
+            {
+                "title": one.title,
+                "relationship": manifest.relationship(number),
+                "label": manifest.ingredient_id(number),
+                "data": base64.b64encode(one.data).decode(),
+            }
+            for number, one in enumerate(given.ingredients)
+        ],
     }
     limits = Limits(file_mb=(src.stat().st_size >> 20) + _SPARE_MB)
     run_sandboxed(
@@ -85,7 +97,15 @@ def _plan(
         chain=chain,
         sign=lambda data: custody.sign(KeyPurpose.CLAIM, data),
         stamp=stamp,
+        origins=tuple(_origin(number, one) for number, one in enumerate(given.ingredients)),
     )
+
+
+def _origin(number: int, ingredient: manifest.Ingredient) -> finisher.Origin:
+    location = locate_store(io.BytesIO(ingredient.data))
+    if location is None:
+        raise SigningFailed("ingredient_unsigned", _("What this file was made from carries no credentials."))
+    return finisher.Origin(manifest.ingredient_id(number), manifest.relationship(number), location.data)
 
 
 def _stamper(tsa_url: str, pki: Pki) -> Callable[[bytes], TimeStamp]:

@@ -34,6 +34,7 @@ from streaming.air.folders import room_folder
 from streaming.air.sequences import RoomSequences
 from streaming.air.slate import Slate
 from streaming.air.spec import drawn_label, duties_of, stream_spec
+from streaming.archive.timeline import OnScreen, Timeline, format_of
 from streaming.leases import Lease
 from streaming.models import Air, Room, Showing
 from streaming.packager.packager import Packager, Segment
@@ -90,6 +91,7 @@ class Broadcast:
     sequences: RoomSequences
     publisher: Publisher
     checker: Checker
+    timeline: Timeline
     on_event: Callable[[str, Json], None]
     _slate: OpenSlate | None = None
     _standby: Session | None = None
@@ -107,9 +109,10 @@ class Broadcast:
         known = PlaylistState.from_json(air.playlist) if air.playlist else None
         state = known or PlaylistState(target_s=spec.segment_s, window_s=WINDOW_S)
         store = SegmentStore(room_folder(room.pk), retention=Retention(settings.AVOW_LIVE_KEEP_S), sync=False)
-        publisher = Publisher(store, state, persist=lambda text: lease.write(playlist=text), now_s=time.time)
+        timeline = Timeline(lease)
+        publisher = Publisher(store, state, persist=timeline.persist, now_s=time.time)
         sequences = RoomSequences.load(lease)
-        return cls(room, lease, custody, spec, sequences, publisher, Checker(custody), on_event)
+        return cls(room, lease, custody, spec, sequences, publisher, Checker(custody), timeline, on_event)
 
     # --- time ---
     @property
@@ -141,7 +144,7 @@ class Broadcast:
         session = self._host_session = self._with_fresh_keys(self._host_session)
         measured = [self.checker.check(bounds, session.inits[one.rendition], one) for one in segments]
         permit_in_force(permit_id, timezone.now())  # a withdrawal may have come while it was measured
-        entry = self._publish(session, segments)
+        entry = self._publish(session, segments, Showing.HOST, permit.mark)
         self._count_use(permit, measured)
         self._show(Showing.HOST, "", "", slice=permit.mark.slice)
         return entry
@@ -193,7 +196,7 @@ class Broadcast:
         bounds = Bounds.of(self.spec, self._duties(), self._language(), self._room_mark())
         for segment in segments:
             self.checker.check(bounds, self._slate.session.inits[segment.rendition], segment)
-        entry = self._publish(self._slate.session, segments)
+        entry = self._publish(self._slate.session, segments, Showing.SLATE, self._room_mark())
         self._show(Showing.SLATE, code, text)
         return entry
 
@@ -243,9 +246,13 @@ class Broadcast:
             visible_label=" ".join(label.lines) if label else "",
         )
 
-    def _publish(self, session: Session, segments: Sequence[Segment]) -> Entry:
+    def _publish(self, session: Session, segments: Sequence[Segment], showing: Showing, mark: Mark) -> Entry:
         if self._listed is not session:
             self._list(session)
+        label = drawn_label(duties_of(self._duties()), [self._language()], self.spec)
+        said = " ".join(label.lines) if label else ""
+        init = session.inits[self.spec.renditions[0].name]
+        self.timeline.announce(OnScreen(showing, mark.slice, mark.value, said, format_of(init)))
         next_sequence = self.publisher.state.next_sequence
         numbered, signed = [], {}
         for one in segments:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -21,7 +23,17 @@ from compliance.consent.rules import (
     permits,
     permits_build,
 )
-from compliance.consent.terms import Approval, Brand, DailyWindow, GrantTerms, Modality, Mode, TermsInvalid
+from compliance.consent.terms import (
+    Approval,
+    Brand,
+    Compensation,
+    DailyWindow,
+    GrantTerms,
+    Modality,
+    Mode,
+    TermsInvalid,
+)
+from compliance.envelope import canonical_bytes
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LUMEN, OTHER = "0b6d8c1e-0000-4000-8000-000000000001", "0b6d8c1e-0000-4000-8000-000000000002"
@@ -237,6 +249,43 @@ def test_terms_survive_json():
     assert GrantTerms.from_json(terms.to_json()) == terms
 
 
+def test_compensation_survives_json_and_its_absence_leaves_no_trace():
+    paid = replace(TERMS, compensation=Compensation("EUR", Decimal("1.50"), Decimal(20)))
+    assert paid.to_json()["compensation"] == {"currency": "EUR", "per_clip": "20", "per_live_minute": "1.5"}
+    assert GrantTerms.from_json(paid.to_json()) == paid
+    assert "compensation" not in TERMS.to_json() and GrantTerms.from_json(TERMS.to_json()).compensation is None
+
+
+def test_receipts_from_before_there_was_compensation_still_hold():
+    digest = "27794a9fd7b211a545da1b11637227c3b70b04488f2e40c03b5a0d06a38f5e74"
+    assert hashlib.sha256(canonical_bytes(TERMS.to_json())).hexdigest() == digest
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [
+        ("XXX", "1", "1"),
+        ("EUR", "-1", "0"),
+        ("EUR", "0", "0"),
+        ("EUR", "NaN", "1"),
+        ("EUR", "1.00001", "0"),
+        ("EUR", "1e9", "0"),
+    ],
+)
+def test_compensation_that_cannot_be_paid_is_refused(rates: tuple[str, str, str]):
+    with pytest.raises(TermsInvalid):
+        Compensation(rates[0], Decimal(rates[1]), Decimal(rates[2]))
+
+
+@given(st.decimals("0.0001", 1_000_000, places=4), st.integers(0, 10_000_000), st.integers(0, 1000))
+def test_an_amount_is_off_by_half_a_coin_at_most(rate: Decimal, ticks: int, clips: int):
+    minutes = Decimal(ticks) / 5_400_000
+    for currency, coin in (("EUR", Decimal("0.01")), ("JPY", Decimal(1))):
+        amount = Compensation(currency, rate, rate).amount(minutes, clips)
+        assert abs(amount - rate * (minutes + clips)) <= coin / 2
+        assert amount == amount.quantize(coin)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -249,6 +298,11 @@ def test_terms_survive_json():
         {"starts_at": "yesterday"},
         {"daily_window": {"opens": "8", "closes": 9, "time_zone": "UTC"}},
         {"schema": "avow.terms/2"},
+        {"compensation": None},
+        {"compensation": {"currency": "EUR", "per_clip": 1, "per_live_minute": "1"}},
+        {"compensation": {"currency": "EUR", "per_clip": "1.0", "per_live_minute": "1"}},
+        {"compensation": {"currency": "EUR", "per_clip": "one", "per_live_minute": "1"}},
+        {"compensation": {"currency": "EUR", "per_clip": "1"}},
     ],
 )
 def test_damaged_terms_are_refused(damage: dict[str, object]):

@@ -18,6 +18,7 @@ from compliance.consent.asking import request_grant, request_use
 from compliance.consent.models import Grant
 from compliance.consent.terms import GrantTerms
 from compliance.release.models import Mark, Permit, Quarantine, Release, Review, Take
+from streaming.archive.models import Part, PartState
 from streaming.demo import FACTS
 from streaming.models import Air, Room
 from streaming.scripting.models import Product, ScriptDraft
@@ -103,6 +104,10 @@ def things(world: World) -> dict[str, Any]:
         organisation=world.brand, created_by=world.producer, take=take, avatar=avatar, title="R", plan={"rundown": []}
     )
     Air.objects.create(room=room)
+    part = Part.objects.create(
+        room=room, first_sequence=0, last_sequence=0, start_ns=0, end_ns=1_000_000_000, state=PartState.SIGNED,
+        file=storage.save_bytes(f"archives/{room.id}/x.mp4", b"film"),
+    )  # fmt: skip
     request = request_grant(
         principal=world.streamer, grantee=world.brand, terms=GrantTerms.from_json(grant.terms),
         requested_by=world.producer,
@@ -114,8 +119,8 @@ def things(world: World) -> dict[str, Any]:
     draft = revise_script(script=script, by=world.producer)
     return {
         "grant": grant, "take": take, "release": release, "avatar": avatar, "script": script, "review": review,
-        "room": room, "request": request, "organisation": world.brand, "approval": approval, "membership": membership,
-        "product": product, "draft": draft,
+        "room": room, "part": part, "request": request, "organisation": world.brand, "approval": approval,
+        "membership": membership, "product": product, "draft": draft,
     }  # fmt: skip
 
 
@@ -123,7 +128,7 @@ def things(world: World) -> dict[str, Any]:
 SUBJECT = {
     "consent:": "grant", "api-grant": "grant", "api-take": "take", "api-release": "release", "release:": "release",
     "studio:avatar": "avatar", "studio:script": "script", "studio:take": "take", "legal:review": "review",
-    "audit:": "release", "accounts:": "organisation", "rooms:": "room",
+    "audit:": "release", "accounts:": "organisation", "rooms:": "room", "archive:": "room", "archive:film": "part",
     "scripting:product": "product", "scripting:desk": "draft", "scripting:revise": "script",
 }  # fmt: skip
 
