@@ -78,3 +78,7 @@ class VoiceOutOfRange(SpeechError):
             low=low,
             high=high,
         )
+
+
+class AlignmentFailed(SpeechError):
+    """The times of a recording's sounds could not be found. Codes: alignment_no_sound, alignment_text_differs."""

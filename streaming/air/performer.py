@@ -26,7 +26,8 @@ from django.utils import timezone
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from avatars.engine import Performer, default_engine
+from avatars.engine import Performer
+from avatars.engines import engine_of
 from avatars.label import LabelOverlay
 from avatars.speech import Phone, Speech, SpeechError, Voice, speak
 from compliance import storage
@@ -126,7 +127,7 @@ class Stage:
             RoomRefused: the gate has refused; OwnershipLost: another performs this room now; OSError: the gate is gone.
         """
         first = self.spec.renditions[0]
-        double = default_engine().performer(model, width=first.width, height=first.height, fps=self.spec.fps)
+        double = engine_of(model).performer(model, width=first.width, height=first.height, fps=self.spec.fps)
         probe = Packager(self.spec, start_ns=0)
         answer = self.gate.ask("begin", {one.name: probe.init(one.name) for one in self.spec.renditions})
         current = Slice.read(answer)

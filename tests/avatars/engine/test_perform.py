@@ -55,7 +55,7 @@ def test_building_reports_growing_progress(built: Built) -> None:
 def test_lips_follow_the_phones(built: Built) -> None:
     speech = say(*PAH)
     measured = openings(perform(built, speech))
-    commanded, _width = commanded_lips(speech, 25)
+    commanded = commanded_lips(speech, 25).opening
     assert np.corrcoef(commanded, measured)[0, 1] > 0.9
     for phone in speech.phones:
         middle = int((phone.start_s + phone.end_s) / 2 * 25)
