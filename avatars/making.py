@@ -26,7 +26,8 @@ from avatars.media import Encoding
 from avatars.models import Avatar, AvatarState, Script
 from avatars.rendering import Disclosure, render
 from avatars.services import MODALITIES, require_consent_to_build
-from avatars.speech import Phone, Speech, Voice, speak
+from avatars.speech import Phone, Speech
+from avatars.voices import speak_as
 from compliance import storage
 from compliance.consent.models import Grant
 from compliance.consent.selectors import lineage_ids
@@ -183,9 +184,9 @@ def perform_take(context: JobContext, *, take_id: UUID) -> dict[str, Any]:
     avatar, script = _permitted_parts(claims)
     patterns = MarkPatterns.from_bytes(storage.read_bytes(permit.pattern))
     label = LabelSpec.from_dict(claims.label) if claims.label else None
-    context.progress(0.02, _("Speaking the script"))
-    speech = speak(script.text, script.language, Voice())
     with storage.local_copy(avatar.model) as model:
+        context.progress(0.02, _("Speaking the script"))
+        speech = speak_as(model, script.text, script.language)
         out = context.folder / "take.mp4"
         render(
             engine_of(model).perform(model, speech, width=claims.width, height=claims.height, fps=claims.fps),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -30,12 +30,35 @@ _LAGS = range(-3, 4)
 _SPOKEN = 0.25  # of the range: less is hardly speech
 _CLOSED_SHARE, _CLOSED_FLOOR = 0.2, 0.015
 
-FLOOR_OPENING_R = 0.95
-FLOOR_LAG = 1
-FLOOR_CLOSURE = 0.93
-FLOOR_SHARPNESS = 0.85
-CEILING_FLICKER = 1.0
-CEILING_SILENCE = 0.02
+
+@dataclass(frozen=True)
+class Bar:
+    """Least or most that a card may show."""
+
+    opening_r: float
+    lag: int
+    closure: float
+    sharpness: float
+    flicker: float
+    silence: float
+
+    def shortcomings(self, card: AvatarCard) -> tuple[str, ...]:
+        """Codes of what falls short."""
+        checks = (
+            ("opening_does_not_follow", card.opening_r < self.opening_r),
+            ("mouth_late_or_early", abs(card.lag_frames) > self.lag),
+            ("lips_do_not_close", card.closure_share < self.closure),
+            ("mouth_blurred", card.sharpness_ratio < self.sharpness),
+            ("mouth_flickers", card.flicker_ratio > self.flicker),
+            ("silence_not_still", not card.silence_opening <= self.silence),
+        )
+        return tuple(code for code, failed in checks if failed)
+
+
+FLOOR = Bar(opening_r=0.88, lag=1, closure=0.9, sharpness=0.7, flicker=1.4, silence=0.04)
+"""Below this a model is not usable at all."""
+GOOD = Bar(opening_r=0.95, lag=1, closure=0.93, sharpness=0.85, flicker=1.0, silence=0.02)
+"""What a model of a recording made on purpose should show; the card names what does not."""
 
 _SILENCE_S = 1.2
 _DELIVERED = {False: (1280, 720), True: (720, 1280)}  # what takes are ordered in, by whether the footage is upright
@@ -45,6 +68,7 @@ DRAFT = AvatarCard(
     version="",
     usable=False,
     reasons=("not_measured",),
+    below_good=(),
     opening_r=0.0,
     lag_frames=0,
     closure_share=0.0,
@@ -91,8 +115,8 @@ def judge(
         sharpness_ratio=round(sharpness_ratio(patches, commanded, footage, draft.opening_range), 3),
         flicker_ratio=round(flicker_ratio(patches, commanded, footage, window, draft.opening_range), 3),
     )
-    reasons = tuple(_shortcomings(card))
-    return replace(card, usable=not reasons, reasons=reasons)
+    reasons = FLOOR.shortcomings(card)
+    return replace(card, usable=not reasons, reasons=reasons, below_good=GOOD.shortcomings(card))
 
 
 def _with_silence(speech: Speech) -> Speech:
@@ -216,15 +240,3 @@ def _flicker(patches: NDArray[np.uint8], chosen: NDArray[np.bool_], shot: NDArra
         return 1e-6
     before, now, after = (patches[at + offset].astype(np.int16) for offset in range(3))
     return 1e-6 + float(np.abs(before - 2 * now + after).mean())
-
-
-def _shortcomings(card: AvatarCard) -> list[str]:
-    checks = (
-        ("opening_does_not_follow", card.opening_r < FLOOR_OPENING_R),
-        ("mouth_late_or_early", abs(card.lag_frames) > FLOOR_LAG),
-        ("lips_do_not_close", card.closure_share < FLOOR_CLOSURE),
-        ("mouth_blurred", card.sharpness_ratio < FLOOR_SHARPNESS),
-        ("mouth_flickers", card.flicker_ratio > CEILING_FLICKER),
-        ("silence_not_still", not card.silence_opening <= CEILING_SILENCE),
-    )
-    return [code for code, failed in checks if failed]

@@ -51,13 +51,15 @@ class AvatarCard:
     the footage. `flicker_ratio`: the same for its unrest, against the livelier of speech and idle footage.
     `silence_opening`: how far the lips are apart in a pause, in distances between the outer eye corners.
     `habits_learnt`: the person's own way of forming sounds is known. `opening_range`: widest opening used, in the same
-    unit. `base_s`: seconds of footage the idle motion is made of. `reasons`: codes why it is not `usable`.
+    unit. `base_s`: seconds of footage the idle motion is made of. `reasons`: codes why it is not `usable`;
+    `below_good`: what falls short of a good model.
     """
 
     engine: str
     version: str
     usable: bool
     reasons: tuple[str, ...]
+    below_good: tuple[str, ...]
     opening_r: float
     lag_frames: int
     closure_share: float
@@ -74,12 +76,12 @@ class AvatarCard:
     fps: int
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"reasons": list(self.reasons)}
+        return asdict(self) | {"reasons": list(self.reasons), "below_good": list(self.below_good)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read back `to_json`. Raises TypeError for a missing or foreign field."""
-        return cls(**(data | {"reasons": tuple(data["reasons"])}))
+        return cls(**(data | {name: tuple(data[name]) for name in ("reasons", "below_good")}))
 
 
 class Performer(Protocol):

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from avatars.engine.geometry import MODES, Reals
@@ -70,7 +71,7 @@ class Habits:
         return np.asarray(np.clip(gaussian_filter1d(track @ heard.astype(float), 4, axis=0)[centres], 0, 1))
 
 
-def learn_habits(phones: tuple[Phone, ...], fps: float, targets: Reals, good: Reals) -> Habits:
+def learn_habits(phones: tuple[Phone, ...], fps: float, targets: Reals, good: NDArray[np.bool_]) -> Habits:
     """Fit the regression on footage whose sounds are timed.
 
     Args:
@@ -102,9 +103,7 @@ def features(phones: tuple[Phone, ...], fps: float, frames: int) -> Reals:
     return np.concatenate(moments, axis=1)
 
 
-def _spread(
-    phones: tuple[Phone, ...], fps: float, frames: int
-) -> tuple[Reals, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def _spread(phones: tuple[Phone, ...], fps: float, frames: int) -> tuple[Reals, NDArray[np.int64]]:
     """Which phone sounds, softened over time, float64 [steps, SYMBOLS], and the step of each frame's centre."""
     steps = max(math.ceil(frames / fps / _STEP_S), 1)
     track = np.zeros((steps, len(SYMBOLS)))

@@ -14,7 +14,7 @@ import hashlib
 import io
 import json
 import zipfile
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from avatars.engine.geometry import BROWS, MODES, MOUTH, POINTS, STABLE, Complex
 from avatars.engine.habits import FEATURES, SYMBOLS, TARGETS, Habits
 from avatars.engine.reel import Reel
 from avatars.engine.response import Response
+from avatars.speech import Voice, VoiceOutOfRange
 
 FORMAT = "avow-avatar-2"
 _MANIFEST, _FILM, _GEOMETRY, _BANK = "manifest.json", "base.mp4", "geometry.npz", "bank.npz"
@@ -66,6 +67,11 @@ class AvatarModel:
     def card(self) -> AvatarCard:
         return AvatarCard.from_json(self.manifest["card"])
 
+    @property
+    def voice(self) -> Voice:
+        """The built-in voice at the person's pitch; the usual one where the grant does not cover the voice."""
+        return Voice(**(self.manifest["voice"] or {}))
+
 
 def save_model(
     out: Path,
@@ -77,6 +83,7 @@ def save_model(
     habits: Habits,
     response: Response,
     consent: ConsentEvidence,
+    voice: Voice | None,
     footage_sha256: str,
     card: AvatarCard,
 ) -> None:
@@ -95,6 +102,7 @@ def save_model(
         "footage_sha256": footage_sha256,
         "base": {"fps": base.fps, "width": base.width, "height": base.height},
         "card": card.to_json(),
+        "voice": asdict(voice) if voice else None,
         "members": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
     }
     text = json.dumps(manifest, indent=1, sort_keys=True).encode()
@@ -150,10 +158,11 @@ def load_model(path: Path) -> AvatarModel:
             if hashlib.sha256(members[name]).hexdigest() != manifest["members"][name]:
                 raise _damaged(f"{name} is not the one the manifest names")
         AvatarCard.from_json(manifest["card"])
+        Voice(**(manifest["voice"] or {}))
         base, shape = _load_geometry(members[_GEOMETRY], manifest["base"])
         bank = _load_bank(members[_BANK])
         habits, response = _load_habits(members[_HABITS])
-    except (ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+    except (ValueError, KeyError, TypeError, VoiceOutOfRange, zipfile.BadZipFile, EOFError) as error:
         raise _damaged(type(error).__name__) from error
     reel = Reel(members[_FILM])
     if len(reel) != len(base.points):

@@ -28,8 +28,9 @@ from avatars.engine.package import AvatarModel, BaseTrack, load_model, save_mode
 from avatars.engine.reel import write_reel
 from avatars.engine.render import Renderer
 from avatars.engine.response import Response
-from avatars.media import Planes, frame_of, open_media, target_rate
+from avatars.media import Planes, frame_of, mono_sound, open_media, target_rate
 from avatars.speech import Manner, MannerTrack, Speech
+from avatars.speech.likeness import voice_of
 
 _FRONTAL = 0.35
 
@@ -66,6 +67,7 @@ class WarpEngine:
         base = _track(footage, window)
         habits = habits_of(clip, footage, shape, spoken)
         package = {"film": film, "base": base, "shape": shape, "bank": bank, "habits": habits, "consent": consent}
+        package["voice"] = voice_of(mono_sound(clip, 16000), 16000) if "voice" in consent.modalities else None
         sha256 = _sha256(clip)
         draft = self._draft(footage, shape, base, bank)
         save_model(out, **package, response=Response.plain(), footage_sha256=sha256, card=draft)  # type: ignore[arg-type]

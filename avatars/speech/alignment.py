@@ -25,6 +25,7 @@ _STEPS = 4  # reference frames that one frame of the recording may pass: 0, 1, 2
 _STEP_COST = np.array([0.35, 0.0, 0.12, 0.5], np.float32)  # in mean distances; standing still in a pause is free
 _BAND_S = 12.0  # how far the recording may run ahead of or behind an even pace
 _QUIET_DB = 32.0  # below the loud parts of the recording
+_NOTHING_DB = -20.0  # of a frame's energy; speech as loud as the built-in voice's has about 28
 _PAUSE_COST = 0.55
 _SHORTEST_PHONE_S = 0.015
 SLOWEST, FASTEST = 2.5, 0.4
@@ -100,7 +101,7 @@ def _features(samples: NDArray[np.float32], rate: int) -> tuple[NDArray[np.float
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP][:count]
     power = np.abs(np.fft.rfft(frames * np.hamming(_WINDOW), 512)) ** 2
     level = 10 * np.log10(power.sum(axis=1) + 1e-9)
-    quiet = level < np.percentile(level, 95) - _QUIET_DB
+    quiet = level < max(np.percentile(level, 95) - _QUIET_DB, _NOTHING_DB)
     loud = np.maximum(np.log(power @ _mel_bands().T + 1e-9), np.log(power.sum(axis=1).max() * 1e-7 + 1e-9))
     cepstra = dct(loud, axis=1, norm="ortho")[:, :_CEPSTRA]
     voiced = cepstra[~quiet] if (~quiet).any() else cepstra
