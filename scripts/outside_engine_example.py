@@ -1,6 +1,7 @@
 """An outside engine, complete and alone: it imports nothing of Avow, only numpy. Start here to attach another.
 
-Given idle pictures it opens the mouth by the times of the speech sounds; given performed ones it sharpens them.
+It refines: every picture of the built-in engine's performance comes back with clearer detail ("gets": "performed").
+An engine that draws the mouth itself answers jobs with idle pictures in the same way, from the sound or the phones.
 
     as a process (Avow starts it)     python outside_engine_example.py
     as a service                      python outside_engine_example.py --serve 8090
@@ -15,15 +16,14 @@ import json
 import struct
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
 
 HEAD = struct.Struct(">4sI")
-CLOSED, NARROW = {"sil", "p", "b", "m"}, {"f", "v", "s", "z", "w", "uw", "uu", "yu", "ts", "dz"}
-FULL_GAP = 0.30  # of the mouth's width
-SHARPEN = 0.35
+SHARPEN = 0.6
 
 Read = Callable[[int], bytes]
 Write = Callable[[bytes], object]
@@ -43,54 +43,24 @@ def work(read: Read, write: Write) -> None:
     """One job: every picture is answered as soon as it comes."""
     kind, payload = message(read)
     job = json.loads(payload) if kind == b"JOB_" else {}
-    if job.get("protocol") != "avow-engine-1" or job.get("pixels") != "yuv420p bt709 limited":
-        write(packed(b"ERR_", json.dumps({"text": "this engine speaks avow-engine-1 with yuv420p pictures"}).encode()))
-        raise EOFError
-    message(read)  # the sound: this engine needs only the times
-    openings = opening_track(job)
-    for number in range(job["frames"]):
+    if (job.get("protocol"), job.get("pixels")) != ("avow-engine-1", "yuv420p bt709 limited"):
+        refuse(write, "this engine speaks avow-engine-1 with yuv420p pictures")
+    if job["pictures"] != "performed":
+        refuse(write, 'this engine only refines: set "gets" to "performed"')
+    message(read)  # the sound and, in the job, the phones: an engine that draws lips needs them
+    for _number in range(job["frames"]):
         _kind, raw = message(read)
         picture = np.frombuffer(raw, np.uint8).copy()
-        if job["pictures"] == "idle":
-            open_mouth(picture, job["width"], job["height"], job["mouths"][number], openings[number])
-        else:
-            sharpen(picture[: job["width"] * job["height"]].reshape(job["height"], job["width"]))
+        sharpen(picture[: job["width"] * job["height"]].reshape(job["height"], job["width"]))
         write(packed(b"FRM_", picture.tobytes()))
     message(read)  # END_
     write(packed(b"END_"))
 
 
-def opening_track(job: dict[str, Any]) -> np.ndarray:
-    """How far the mouth is open at each picture's centre, 0..1, a little softened."""
-    step = 0.01
-    start = job["first"] / job["fps"] - 0.2
-    track = np.zeros(int((job["frames"] / job["fps"] + 0.4) / step) + 1)
-    for symbol, begin, end in job["phones"]:
-        vowel = symbol[0] in "aeiou" and symbol not in NARROW
-        value = 0.0 if symbol in CLOSED else 0.9 if vowel else 0.1 if symbol in NARROW else 0.3
-        track[max(0, round((begin - start) / step)) : max(0, round((end - start) / step))] = value
-    kernel = np.hanning(11) / np.hanning(11).sum()
-    soft = np.convolve(track, kernel, mode="same")
-    centres = ((np.arange(job["frames"]) + 0.5) / job["fps"] + 0.2) / step
-    return soft[np.clip(centres.astype(int), 0, len(soft) - 1)]
-
-
-def open_mouth(picture: np.ndarray, width: int, height: int, box: list[float], opening: float) -> None:
-    """Move what lies below the line of the lips down, most in the middle, and darken the gap; in place."""
-    luma = picture[: width * height].reshape(height, width)
-    left, top, wide, high = box
-    line, reach = top + 0.48 * high, 1.1 * wide
-    rows = np.arange(int(line), min(height, int(line + reach + 0.4 * wide)))
-    columns = np.arange(max(0, int(left)), min(width, int(left + wide) + 1))
-    across = (columns - (left + wide / 2)) / (0.46 * wide)
-    gap = FULL_GAP * wide * opening * np.sqrt(np.clip(1 - across**2, 0, None))
-    below = (rows - line)[:, None]
-    fade = np.clip(1 - below / reach, 0, 1)
-    source = np.clip(np.rint(rows[:, None] - gap[None, :] * fade), 0, height - 1).astype(int)
-    inside = (below < gap[None, :]) & (gap[None, :] > 1)
-    source = np.where(inside, rows[:, None], np.maximum(source, int(line)))
-    moved = luma[source, columns[None, :]]
-    luma[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = np.where(inside, 34, moved)
+def refuse(write: Write, text: str) -> None:
+    """Say no in a sentence for the operator, and end."""
+    write(packed(b"ERR_", json.dumps({"text": text}).encode()))
+    raise EOFError
 
 
 def sharpen(luma: np.ndarray) -> None:
@@ -142,7 +112,8 @@ class Service(BaseHTTPRequestHandler):
 
         self.send_response(200)
         self.end_headers()
-        work(read, self.wfile.write)
+        with suppress(EOFError):
+            work(read, self.wfile.write)
 
     def log_message(self, format: str, *args: object) -> None:
         """No line per job."""
