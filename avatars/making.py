@@ -19,13 +19,15 @@ from django.utils.translation import gettext as _
 from PIL import Image
 
 from avatars.capture.report import CaptureReport
-from avatars.engine import AvatarCard, ConsentEvidence, default_engine
+from avatars.engine import AvatarCard, ConsentEvidence
+from avatars.engines import building_engine, engine_of
 from avatars.errors import FootageRefused
 from avatars.media import Encoding
 from avatars.models import Avatar, AvatarState, Script
 from avatars.rendering import Disclosure, render
 from avatars.services import MODALITIES, require_consent_to_build
-from avatars.speech import Phone, Speech, Voice, speak
+from avatars.speech import Phone, Speech
+from avatars.voices import speak_as
 from compliance import storage
 from compliance.consent.models import Grant
 from compliance.consent.selectors import lineage_ids
@@ -75,7 +77,7 @@ def _build_model(
     """Have the engine make the model; a clip it cannot use, or makes nothing good of, is refused like any other."""
     evidence = ConsentEvidence(str(avatar.grant_id), avatar.grant.digest, MODALITIES)
     try:
-        card = default_engine().build(clip, evidence, package, _staged(context, 0.4, 1.0))
+        card = building_engine().build(clip, evidence, package, _staged(context, 0.4, 1.0))
         if not card.usable:
             text = _("The model made of this clip is not good enough (%(reasons)s). Please record a calmer clip.")
             raise FootageRefused("model_below_the_floor", text % {"reasons": ", ".join(card.reasons)})
@@ -154,7 +156,7 @@ def _keep_model(
 def _still(package: Path) -> bytes:
     """One frame of the silent double as JPEG: what brand legal looks at before approving the figure."""
     silence = Speech(np.zeros(4800, np.float32), 24000, (Phone("sil", 0.0, 0.2),), (), "", "en")
-    frames = default_engine().perform(package, silence, width=640, height=360, fps=25)
+    frames = engine_of(package).perform(package, silence, width=640, height=360, fps=25)
     target = io.BytesIO()
     Image.fromarray(next(frames).to_ndarray(format="rgb24")).save(target, "JPEG", quality=85)
     return target.getvalue()
@@ -182,12 +184,12 @@ def perform_take(context: JobContext, *, take_id: UUID) -> dict[str, Any]:
     avatar, script = _permitted_parts(claims)
     patterns = MarkPatterns.from_bytes(storage.read_bytes(permit.pattern))
     label = LabelSpec.from_dict(claims.label) if claims.label else None
-    context.progress(0.02, _("Speaking the script"))
-    speech = speak(script.text, script.language, Voice())
     with storage.local_copy(avatar.model) as model:
+        context.progress(0.02, _("Speaking the script"))
+        speech = speak_as(model, script.text, script.language)
         out = context.folder / "take.mp4"
         render(
-            default_engine().perform(model, speech, width=claims.width, height=claims.height, fps=claims.fps),
+            engine_of(model).perform(model, speech, width=claims.width, height=claims.height, fps=claims.fps),
             speech,
             Disclosure(label, patterns),
             out,

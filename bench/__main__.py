@@ -102,12 +102,18 @@ def _figures(house: House, sizes: Sizes) -> Iterable[Row]:
 
 
 def _avatar(house: House, sizes: Sizes) -> Iterable[Row]:
-    from bench import figures_bench
+    from bench import avatar_bench, figures_bench
     from bench.scene import CONSENTED_MINUTE
 
     if not CONSENTED_MINUTE.is_file():
-        return [Row("avatar", "not measured: the clip is not there")]
-    return figures_bench.avatar_rows(house.folder, CONSENTED_MINUTE)
+        yield Row("avatar", "not measured: the clip is not there")
+        return
+    words = avatar_bench.read_words(CONSENTED_MINUTE.with_suffix(".words.json"))
+    clip = avatar_bench.Clip(CONSENTED_MINUTE, words, "en", split_s=42.0)
+    yield from avatar_bench.card_rows(clip.path, house.folder, clip.spoken(by_hand=False))
+    yield figures_bench.perform_row(house.folder / "whole.avatar")
+    for by_hand in (False, True):
+        yield from avatar_bench.unseen_rows(clip, house.folder, by_hand=by_hand)
 
 
 PARTS: dict[str, Callable[[House, Sizes], Iterable[Row]]] = {

@@ -311,10 +311,16 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _enter(limits_json: str, module: str, args: list[str]) -> None:
+def confine(limits: Limits, *, network: bool) -> None:
+    """Put this process under limits that it cannot lift and that outlive exec(2)."""
     _die_with_parent()
-    _limit(Limits(**json.loads(limits_json)))
-    _forbid_network()
+    _limit(limits)
+    if not network:
+        _forbid_network()
+
+
+def _enter(limits_json: str, module: str, args: list[str]) -> None:
+    confine(Limits(**json.loads(limits_json)), network=False)
     sys.argv = [module, *args]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -333,6 +333,11 @@ AVOW_DEMO_ROOM_MINUTES = env.int("AVOW_DEMO_ROOM_MINUTES", default=0) if AVOW_DE
 if AVOW_DEMO_ROOM_MINUTES:
     AVOW_PERIODIC["streaming.demo"] = ("streaming.demo_room.advance", 2)
 AVOW_INSPECTION_KEEP_S = env.int("AVOW_INSPECTION_KEEP_S", default=3600)
+# Who draws: "warp" is built in; others are named here, each with "command" or "url" (docs/avatar-adapters.md).
+AVOW_ENGINE = env.str("AVOW_ENGINE", default="warp")
+AVOW_OUTSIDE_ENGINES = env.json("AVOW_OUTSIDE_ENGINES", default={})
+# A server that speaks OpenAI's /v1/audio/speech; empty: the built-in voice, and no text leaves (docs/speech.md).
+AVOW_SPEECH_SERVER = env.json("AVOW_SPEECH_SERVER", default={})
 AVOW_VIDEO_ENCODER = env.str("AVOW_VIDEO_ENCODER", default="libx264")
 AVOW_VIDEO_PRESET = env.str("AVOW_VIDEO_PRESET", default="medium")
 AVOW_VIDEO_CRF = env.int("AVOW_VIDEO_CRF", default=20)

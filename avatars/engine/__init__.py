@@ -1,7 +1,7 @@
 """From a consented minute of footage to a talking double: build a model, perform speech with it."""
 
 # `WarpEngine` lies in `avatars.engine.warp_engine`: it loads the face library, which a web page must not.
-from avatars.engine.contract import AvatarCard, ConsentEvidence, Engine, Performer
+from avatars.engine.contract import AvatarCard, ConsentEvidence, Engine, Performer, Spoken
 from avatars.engine.errors import (
     EngineError,
     FootageUnsuitable,
@@ -20,6 +20,7 @@ __all__ = [
     "ModalityRefused",
     "ModelDamaged",
     "Performer",
+    "Spoken",
     "default_engine",
 ]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,33 +16,66 @@ from avatars import faces
 from avatars.engine.base import BaseWindow
 from avatars.engine.contract import AvatarCard, Engine
 from avatars.engine.drive import commanded_lips
-from avatars.engine.footage import Footage, mouth_patch
+from avatars.engine.errors import FramingImpossible
+from avatars.engine.footage import STORED_SIDE, Footage, mouth_patch
 from avatars.engine.geometry import Complex, Reals, stable_points
-from avatars.media import planes_of, rgb_of
-from avatars.speech import INVENTORY, Speech, Voice, speak
+from avatars.engine.package import load_model
+from avatars.media import Encoding, constant_rate_frames, planes_of, rgb_of, write_mp4
+from avatars.speech import INVENTORY, Phone, Speech, Voice, speak
 
 # Many lips that meet (p, b, m), every vowel height, rounding and spreading.
 TEST_TEXT = "Maybe Bob bought a warm apple pie before we moved. My mother paints a beautiful blue map."
 TEST_LANGUAGE = "en"
 _LAGS = range(-3, 4)
+_SPOKEN = 0.25  # of the range: less is hardly speech
 _CLOSED_SHARE, _CLOSED_FLOOR = 0.2, 0.015
 
-FLOOR_OPENING_R = 0.85
-FLOOR_LAG = 1
-FLOOR_CLOSURE = 0.85
-FLOOR_SHARPNESS = 0.6
-CEILING_FLICKER = 1.5
+
+@dataclass(frozen=True)
+class Bar:
+    """Least or most that a card may show."""
+
+    opening_r: float
+    lag: int
+    closure: float
+    sharpness: float
+    flicker: float
+    silence: float
+
+    def shortcomings(self, card: AvatarCard) -> tuple[str, ...]:
+        """Codes of what falls short."""
+        checks = (
+            ("opening_does_not_follow", card.opening_r < self.opening_r),
+            ("mouth_late_or_early", abs(card.lag_frames) > self.lag),
+            ("lips_do_not_close", card.closure_share < self.closure),
+            ("mouth_blurred", card.sharpness_ratio < self.sharpness),
+            ("mouth_flickers", card.flicker_ratio > self.flicker),
+            ("silence_not_still", not card.silence_opening <= self.silence),
+        )
+        return tuple(code for code, failed in checks if failed)
+
+
+FLOOR = Bar(opening_r=0.88, lag=1, closure=0.9, sharpness=0.7, flicker=1.4, silence=0.04)
+"""Below this a model is not usable at all."""
+GOOD = Bar(opening_r=0.95, lag=1, closure=0.93, sharpness=0.85, flicker=1.0, silence=0.02)
+"""What a model of a recording made on purpose should show; the card names what does not."""
+
+_SILENCE_S = 1.2
+_DELIVERED = {False: (1280, 720), True: (720, 1280)}  # what takes are ordered in, by whether the footage is upright
 
 DRAFT = AvatarCard(
     engine="",
     version="",
     usable=False,
     reasons=("not_measured",),
+    below_good=(),
     opening_r=0.0,
     lag_frames=0,
     closure_share=0.0,
     sharpness_ratio=0.0,
     flicker_ratio=0.0,
+    silence_opening=0.0,
+    habits_learnt=False,
     opening_range=0.0,
     base_s=0.0,
     bank_frames=0,
@@ -51,14 +86,6 @@ DRAFT = AvatarCard(
 )
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """What was measured on a performance: `opening` float64 [n] (NaN without a face), `patches` uint8 [n, h, w]."""
-
-    opening: Reals
-    patches: NDArray[np.uint8]
-
-
 def judge(
     engine: Engine,
     model: Path,
@@ -67,49 +94,106 @@ def judge(
     draft: AvatarCard,
     progress: Callable[[float], None],
 ) -> AvatarCard:
-    """Complete `draft` with the measured figures and the verdict."""
-    speech = speak(TEST_TEXT, TEST_LANGUAGE, Voice())
-    drawn = _perform(engine, model, speech, footage, progress)
-    commanded, _width = commanded_lips(speech, footage.fps)
-    r, lag = best_lag(commanded, drawn.opening)
-    talking = footage.seen & (footage.opening > 0.25 * draft.opening_range)
-    spoken = commanded > 0.25
-    number = np.arange(len(footage.seen))
-    in_base = footage.seen & (number >= window.start) & (number < window.stop)
+    """Complete `draft` with the measured figures and the verdict.
+
+    Lips are read from an encoded file of the size takes are delivered in; texture is compared at the footage's size.
+    """
+    speech = _with_silence(speak(TEST_TEXT, TEST_LANGUAGE, Voice()))
+    habits = load_model(model).habits
+    commanded = commanded_lips(speech, footage.fps, habits).opening
+    opening = _delivered_opening(engine, model, speech, footage, lambda share: progress(0.5 * share))
+    patches = _patches(engine, model, speech, footage, lambda share: progress(0.5 + 0.5 * share))
+    r, lag = best_lag(commanded, opening)
+    silent = opening[-round((_SILENCE_S - 0.3) * footage.fps) :]
     card = replace(
         draft,
         opening_r=round(r, 3),
         lag_frames=lag,
-        closure_share=round(closure_share(speech, drawn.opening, footage.fps, draft.opening_range), 3),
-        sharpness_ratio=round(_detail(drawn.patches[spoken]) / _detail(footage.patches[talking]), 3),
-        flicker_ratio=round(
-            _flicker(drawn.patches, spoken, np.zeros(len(spoken), np.int64))
-            / max(_flicker(footage.patches, part, footage.shot) for part in (talking, in_base)),
-            3,
-        ),
+        closure_share=round(closure_share(speech, opening, footage.fps, draft.opening_range), 3),
+        silence_opening=round(float(np.nanpercentile(silent, 90)), 4),
+        habits_learnt=habits.learnt,
+        sharpness_ratio=round(sharpness_ratio(patches, commanded, footage, draft.opening_range), 3),
+        flicker_ratio=round(flicker_ratio(patches, commanded, footage, window, draft.opening_range), 3),
     )
-    reasons = tuple(_shortcomings(card))
-    return replace(card, usable=not reasons, reasons=reasons)
+    reasons = FLOOR.shortcomings(card)
+    return replace(card, usable=not reasons, reasons=reasons, below_good=GOOD.shortcomings(card))
 
 
-def _perform(engine: Engine, model: Path, speech: Speech, footage: Footage, progress: Callable[[float], None]) -> Drawn:
-    """Draw the test sentence at the footage's own size, so that sharpness compares like with like."""
-    opening, patches = [], []
-    frames = engine.perform(
-        model,
-        speech,
-        width=footage.width,
-        height=footage.height,
-        fps=footage.fps,
-        progress=lambda share, _step: progress(share),
-    )
+def _with_silence(speech: Speech) -> Speech:
+    """The speech, then a pause in which the mouth has to be still."""
+    end = speech.duration_s
+    samples = np.concatenate([speech.samples, np.zeros(round(_SILENCE_S * speech.rate), np.float32)])
+    return replace(speech, samples=samples, phones=(*speech.phones, Phone("sil", end, end + _SILENCE_S)))
+
+
+def _delivered_opening(
+    engine: Engine, model: Path, speech: Speech, footage: Footage, progress: Callable[[float], None]
+) -> Reals:
+    """Lip opening float64 [n] read from the encoded file of a performance, NaN where no face is found."""
+    size = _DELIVERED[footage.height > footage.width]
+    try:
+        frames = _frames(engine, model, speech, size, footage.fps, progress)
+    except FramingImpossible:
+        frames = _frames(engine, model, speech, (footage.width, footage.height), footage.fps, progress)
+    with tempfile.TemporaryDirectory(prefix=".card-", dir=model.parent) as folder:
+        film = Path(folder) / "delivered.mp4"
+        count = write_mp4(film, frames, fps=footage.fps, encoding=Encoding())
+        return read_opening(film, footage.fps)[:count]
+
+
+def read_opening(film: Path, fps: int) -> Reals:
+    """Lip opening of every frame of a file, in eye distances; NaN where no face is found."""
+    opening = []
     with faces.FaceReader(tracking=True) as reader:
-        for frame in frames:
+        for frame in constant_rate_frames(film, fps=fps, max_side=STORED_SIDE):
             found = reader.read(rgb_of(frame))
             opening.append(faces.lip_opening(found[0]) if found else np.nan)
+    return np.asarray(opening)
+
+
+def _patches(
+    engine: Engine, model: Path, speech: Speech, footage: Footage, progress: Callable[[float], None]
+) -> NDArray[np.uint8]:
+    """Pictures of the mouth, uint8 [n, h, w], drawn at the footage's own size."""
+    patches = []
+    with faces.FaceReader(tracking=True) as reader:
+        for frame in _frames(engine, model, speech, (footage.width, footage.height), footage.fps, progress):
+            found = reader.read(rgb_of(frame))
             stable: Complex = stable_points(found[0]) if found else footage.stable[np.argmax(footage.seen)]
             patches.append(mouth_patch(planes_of(frame)[0], stable, footage.reference))
-    return Drawn(np.asarray(opening), np.stack(patches))
+    return np.stack(patches)
+
+
+def _frames(
+    engine: Engine,
+    model: Path,
+    speech: Speech,
+    size: tuple[int, int],
+    fps: int,
+    progress: Callable[[float], None],
+) -> Iterator[av.VideoFrame]:
+    return engine.perform(
+        model, speech, width=size[0], height=size[1], fps=fps, progress=lambda share, _step: progress(share)
+    )
+
+
+def sharpness_ratio(patches: NDArray[np.uint8], commanded: Reals, footage: Footage, opening_range: float) -> float:
+    """Detail of the drawn mouth while speaking over that of the footage while speaking."""
+    return _detail(patches[commanded > _SPOKEN]) / _detail(footage.patches[_talking(footage, opening_range)])
+
+
+def flicker_ratio(
+    patches: NDArray[np.uint8], commanded: Reals, footage: Footage, window: BaseWindow, opening_range: float
+) -> float:
+    """Unrest of the drawn mouth over the livelier of the footage's speech and idle parts."""
+    number = np.arange(len(footage.seen))
+    in_base = footage.seen & (number >= window.start) & (number < window.stop)
+    real = max(_flicker(footage.patches, part, footage.shot) for part in (_talking(footage, opening_range), in_base))
+    return _flicker(patches, commanded > _SPOKEN, np.zeros(len(patches), np.int64)) / real
+
+
+def _talking(footage: Footage, opening_range: float) -> NDArray[np.bool_]:
+    return np.asarray(footage.seen & (footage.opening > _SPOKEN * opening_range))
 
 
 def best_lag(commanded: Reals, measured: Reals) -> tuple[float, int]:
@@ -156,14 +240,3 @@ def _flicker(patches: NDArray[np.uint8], chosen: NDArray[np.bool_], shot: NDArra
         return 1e-6
     before, now, after = (patches[at + offset].astype(np.int16) for offset in range(3))
     return 1e-6 + float(np.abs(before - 2 * now + after).mean())
-
-
-def _shortcomings(card: AvatarCard) -> list[str]:
-    checks = (
-        ("opening_does_not_follow", card.opening_r < FLOOR_OPENING_R),
-        ("mouth_late_or_early", abs(card.lag_frames) > FLOOR_LAG),
-        ("lips_do_not_close", card.closure_share < FLOOR_CLOSURE),
-        ("mouth_blurred", card.sharpness_ratio < FLOOR_SHARPNESS),
-        ("mouth_flickers", card.flicker_ratio > CEILING_FLICKER),
-    )
-    return [code for code, failed in checks if failed]

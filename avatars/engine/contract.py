@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 
 import av
 
-from avatars.speech import Speech
+from avatars.speech import Manner, MannerTrack, Speech, Word
 
 Progress = Callable[[float, str], None]
 
@@ -31,25 +31,42 @@ class ConsentEvidence:
 
 
 @dataclass(frozen=True)
+class Spoken:
+    """What the person says in the footage, in order, in `language`; its sounds are timed by alignment.
+
+    `words`, where somebody has timed them by hand, are used instead.
+    """
+
+    text: str
+    language: str
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True)
 class AvatarCard:
     """What a model can do, measured on pictures it drew itself.
 
     `opening_r`: correlation of commanded and measured lip opening at `lag_frames` (positive: the picture is
     late). `closure_share`: share of p, b, m that close. `sharpness_ratio`: mouth of the model over that of
     the footage. `flicker_ratio`: the same for its unrest, against the livelier of speech and idle footage.
-    `opening_range`: widest opening used, in distances between the outer eye corners. `base_s`: seconds of
-    footage the idle motion is made of. `reasons`: codes why it is not `usable`.
+    `silence_opening`: how far the lips are apart in a pause, in distances between the outer eye corners.
+    `habits_learnt`: the person's own way of forming sounds is known. `opening_range`: widest opening used, in the same
+    unit. `base_s`: seconds of footage the idle motion is made of. `reasons`: codes why it is not `usable`;
+    `below_good`: what falls short of a good model.
     """
 
     engine: str
     version: str
     usable: bool
     reasons: tuple[str, ...]
+    below_good: tuple[str, ...]
     opening_r: float
     lag_frames: int
     closure_share: float
     sharpness_ratio: float
     flicker_ratio: float
+    silence_opening: float
+    habits_learnt: bool
     opening_range: float
     base_s: float
     bank_frames: int
@@ -59,19 +76,24 @@ class AvatarCard:
     fps: int
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"reasons": list(self.reasons)}
+        return asdict(self) | {"reasons": list(self.reasons), "below_good": list(self.below_good)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read back `to_json`. Raises TypeError for a missing or foreign field."""
-        return cls(**(data | {"reasons": tuple(data["reasons"])}))
+        return cls(**(data | {name: tuple(data[name]) for name in ("reasons", "below_good")}))
 
 
 class Performer(Protocol):
     """One double that speaks again and again without a jump between what it says: what a live room needs."""
 
-    def perform(self, speech: Speech, progress: Progress = unwatched) -> Iterator[av.VideoFrame]:
-        """The next frames: as many as cover the sound, as `Engine.perform` gives them, pts counting on."""
+    def perform(
+        self, speech: Speech, progress: Progress = unwatched, manner: Manner | MannerTrack = Manner.NEUTRAL
+    ) -> Iterator[av.VideoFrame]:
+        """The next frames: as many as cover the sound, as `Engine.perform` gives them, pts counting on.
+
+        `manner`: the expression of the face; `speak` takes the same for the voice.
+        """
         ...
 
 
@@ -84,8 +106,18 @@ class Engine(Protocol):
     @property
     def version(self) -> str: ...
 
-    def build(self, clip: Path, consent: ConsentEvidence, out: Path, progress: Progress = unwatched) -> AvatarCard:
-        """Write one model file to `out`. Raises FootageUnsuitable, ModalityRefused, MediaError."""
+    def build(
+        self,
+        clip: Path,
+        consent: ConsentEvidence,
+        out: Path,
+        progress: Progress = unwatched,
+        spoken: Spoken | None = None,
+    ) -> AvatarCard:
+        """Write one model file to `out`; with `spoken` the person's own way of forming sounds is learnt.
+
+        Raises FootageUnsuitable, ModalityRefused, MediaError.
+        """
         ...
 
     def perform(
@@ -97,6 +129,7 @@ class Engine(Protocol):
         height: int,
         fps: int,
         progress: Progress = unwatched,
+        manner: Manner | MannerTrack = Manner.NEUTRAL,
     ) -> Iterator[av.VideoFrame]:
         """Frames of the person speaking: yuv420p, BT.709 limited, pts counting frames from 0.
 

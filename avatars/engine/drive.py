@@ -11,9 +11,11 @@ from scipy.ndimage import gaussian_filter1d
 
 from avatars.engine.bank import pick_mouths
 from avatars.engine.base import IdleWalk, Pace
-from avatars.engine.geometry import Reals, gap
+from avatars.engine.expression import NO_FEELING, Feeling, felt, smile_of
+from avatars.engine.geometry import MODES, Reals, gap
+from avatars.engine.habits import Habits
 from avatars.engine.package import AvatarModel, BaseTrack
-from avatars.speech import Speech, mouth_track
+from avatars.speech import MannerTrack, Speech, mouth_track
 
 _SILENCE_S = 0.16  # a pause shorter than this is part of the speech
 _EASE_S = 0.08
@@ -26,8 +28,9 @@ _SETTLED, _PARTED = 0.04, 0.12  # own opening of a base frame, in shares of the 
 
 @dataclass(frozen=True)
 class Command:
-    """One frame: `base` frame; `mouths` of the bank with their shares (sum 1); `opening` 0..1; `width` -1..1;
-    `presence` 0 (the base as it is) .. 1 (the mouth is ours).
+    """One frame: `base` frame; `mouths` of the bank with their shares (sum 1); `opening` to draw, 0..1.2; `width`
+    -1..1; `presence` 0 (the base as it is) .. 1 (the mouth is ours); `modes` of the shape, standard deviations;
+    `feeling`: the expression laid over it.
     """
 
     base: int
@@ -35,24 +38,43 @@ class Command:
     opening: float
     width: float
     presence: float
+    modes: tuple[float, ...] = (0.0,) * MODES
+    feeling: Feeling = NO_FEELING
 
 
-def commanded_lips(speech: Speech, fps: int) -> tuple[Reals, Reals]:
-    """Opening 0..1 and width -1..1 at every frame that the sound covers, at a speed lips can follow.
+@dataclass(frozen=True)
+class Lips:
+    """What the mouth is told to do, per frame: `opening` 0..1, `width` -1..1, float64 [n]; `modes` [n, MODES]."""
+
+    opening: Reals
+    width: Reals
+    modes: Reals
+
+
+def commanded_lips(speech: Speech, fps: int, habits: Habits | None = None) -> Lips:
+    """The lips at every frame that the sound covers, at a speed lips can follow, as this person would move them.
 
     Sounds with closed lips stay at zero; what lies around them gives way.
     """
     count = max(1, math.ceil(speech.duration_s * fps - 1e-6))
-    track = mouth_track(speech.phones, fps, count)
-    opening = gaussian_filter1d(np.clip(track.opening, 0, 1), 0.024 * fps, mode="nearest")
-    opening = np.where(track.closed, 0.0, _ARTICULATION * opening)
+    closed = mouth_track(speech.phones, fps, count).closed
+    opening, width, modes = (habits or Habits.none()).lips(speech.phones, fps, count)
+    if habits is None or not habits.learnt:
+        opening = _ARTICULATION * gaussian_filter1d(np.clip(opening, 0, 1), 0.024 * fps, mode="nearest")
+        width = gaussian_filter1d(width, 0.04 * fps, mode="nearest")
+    opening = np.where(closed, 0.0, np.clip(opening, 0, 1) * _speaking(speech, fps, count))
+    return Lips(_at_a_speed(opening, fps), np.clip(width, -1, 1), modes)
+
+
+def _at_a_speed(opening: Reals, fps: int) -> Reals:
+    """Take away what lips could not reach in time, before and after each closure."""
+    count, opening = len(opening), opening.copy()
     step = _FASTEST_PER_S / fps
     for now in range(1, count):
         opening[now] = min(opening[now], opening[now - 1] + step)
     for now in range(count - 2, -1, -1):
         opening[now] = min(opening[now], opening[now + 1] + step)
-    width = np.clip(gaussian_filter1d(track.width, 0.04 * fps, mode="nearest"), -1, 1)
-    return opening, width
+    return opening
 
 
 class Choreography:
@@ -62,22 +84,27 @@ class Choreography:
         """Same model, rate and seed, same motion."""
         self._model, self._fps = model, fps
         self._own_opening = _own_opening(model)
+        self._smile = smile_of(model.shape)
         self._pace = Pace(IdleWalk(len(model.base.points), _motion(model.base), seed), model.base.fps, fps)
 
-    def plan(self, speech: Speech) -> list[Command]:
+    def plan(self, speech: Speech, manner: MannerTrack) -> list[Command]:
         """What to draw at each frame of a speech: as many frames as cover its sound."""
-        opening, width = commanded_lips(speech, self._fps)
-        count = len(opening)
+        lips = commanded_lips(speech, self._fps, self._model.habits)
+        count = len(lips.opening)
+        faces = manner.faces(self._fps, count)
+        opening = np.minimum(lips.opening * faces[:, 3], 1.0)
         shown = self._pace.take(count)
-        mouths = pick_mouths(self._model.bank, opening, width)
+        mouths = pick_mouths(self._model.bank, opening, lips.width)
         presence = np.maximum(_speaking(speech, self._fps, count), self._own_opening[shown])
         return [
             Command(
                 base=int(shown[now]),
                 mouths=_mixed(self._model, int(mouths[now]), int(mouths[max(0, now - 1)])),
-                opening=float(opening[now]),
-                width=float(width[now]),
+                opening=self._model.response.to_draw(float(opening[now]), float(lips.width[now])),
+                width=float(lips.width[now]),
                 presence=float(presence[now]),
+                modes=tuple(map(float, lips.modes[now])),
+                feeling=felt(faces[now], self._smile, self._model.shape),
             )
             for now in range(count)
         ]

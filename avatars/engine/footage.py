@@ -20,6 +20,7 @@ from avatars.engine.geometry import (
     Reals,
     Similarity,
     as_points,
+    brow_points,
     eye_unit,
     gap,
     spread,
@@ -39,9 +40,10 @@ class Footage:
     """What the first pass keeps, n frames at `fps`; arrays over frames, NaN where `seen` is false.
 
     `points` complex [n, POINTS] and `stable` complex [n, STABLE] in pixels of the stored picture; `canonical`
-    the same points in canonical units; `opening`, `width` in canonical units; `yaw` see `faces.yaw_share`;
-    `boxes` float64 [n, 4] face outline left, top, right, bottom; `shot` int [n] counts from 0 and grows at
-    every cut; `patches` uint8 [n, 72, 96] canonical mouth luma; `tint` float64 [n, 2] mean chroma of the face.
+    the same points in canonical units, and `brows` complex [n, BROWS]; `opening`, `lip_width` in canonical units;
+    `yaw` see `faces.yaw_share`; `boxes` float64 [n, 4] face outline left, top, right, bottom; `shot` int [n] counts
+    from 0 and grows at every cut; `patches` uint8 [n, 72, 96] canonical mouth luma; `tint` float64 [n, 2] mean chroma
+    of the face.
     """
 
     fps: int
@@ -51,6 +53,7 @@ class Footage:
     points: Complex
     stable: Complex
     canonical: Complex
+    brows: Complex
     reference: Complex
     opening: Reals
     lip_width: Reals
@@ -147,9 +150,11 @@ def _assemble(
     points, stable = as_points(mesh), stable_points(mesh)
     yaw = np.array([np.nan if one is None else faces.yaw_share(one) for one in meshes])
     reference = _reference(stable[seen], yaw[seen])
+    brows = brow_points(mesh)
     canonical = np.full(points.shape, np.nan + 0j)
     for index in np.flatnonzero(seen):
-        canonical[index] = Similarity.between(stable[index], reference)(points[index])
+        to_face = Similarity.between(stable[index], reference)
+        canonical[index], brows[index] = to_face(points[index]), to_face(brows[index])
     cuts = cut_seconds(steps, np.arange(len(meshes), dtype=np.float64))
     shot = np.zeros(len(meshes), np.int64)
     shot[[int(cut) for cut in cuts]] = 1
@@ -161,6 +166,7 @@ def _assemble(
         points=points,
         stable=stable,
         canonical=canonical,
+        brows=brows,
         reference=reference,
         opening=gap(canonical),
         lip_width=spread(canonical),

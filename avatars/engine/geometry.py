@@ -27,6 +27,8 @@ JAW = (58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288)
 STILL = (2, 98, 327, 129, 358, 50, 280, 205, 425)
 STABLE = (33, 133, 362, 263, 168, 6, 197, 195, 98, 327)
 
+BROWS = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)  # left to right in the picture
+
 EYES = (STABLE.index(33), STABLE.index(263))  # outer corners, as places in STABLE
 
 POINTS = (*OUTER, *INNER, *RING, *CHIN, *JAW, *STILL)
@@ -38,6 +40,9 @@ _UPPER = np.array([_INDEX[point] for point in (81, 82, 13, 312, 311)])
 _LOWER = np.array([_INDEX[point] for point in (178, 87, 14, 317, 402)])
 _MEASURED = [INNER.index(point) - 1 for point in (178, 87, 14, 317, 402)]  # pairs of `with_gap` that `gap` sees
 _RIDGE = 1e-2
+MODES = 4  # further ways in which this person's lower face moves, beside opening and width
+_BROW_ROOM = (0.03, 0.06)
+_MODE_ROOM = 2.0  # standard deviations: further out a warp tears
 
 
 def as_points(mesh: Reals) -> Complex:
@@ -49,6 +54,12 @@ def as_points(mesh: Reals) -> Complex:
 def stable_points(mesh: Reals) -> Complex:
     """Mesh -> points that speech does not move, complex [..., len(STABLE)]."""
     chosen = mesh[..., list(STABLE), :]
+    return np.asarray(chosen[..., 0] + 1j * chosen[..., 1])
+
+
+def brow_points(mesh: Reals) -> Complex:
+    """Mesh -> upper edge of the brows, complex [..., len(BROWS)]."""
+    chosen = mesh[..., list(BROWS), :]
     return np.asarray(chosen[..., 0] + 1j * chosen[..., 1])
 
 
@@ -118,21 +129,39 @@ class ShapeModel:
 
     `reference`: complex [len(STABLE)], canonical stable points. `neutral`: complex [len(POINTS)], lips closed.
     `effect`: complex [4, len(POINTS)], displacement per opening, width, opening squared, opening times width.
-    `opening_max`, `width_low`, `width_rest`, `width_high`: the person's range, canonical units.
+    `modes`: complex [MODES, len(POINTS)], what the rest of the movement is made of (principal components), one
+    standard deviation each.
+    `brows`: complex [len(BROWS)], where they rest. `opening_max`, `width_low`, `width_rest`, `width_high`,
+    `brow_room` (up and down from rest): the person's range, canonical units.
     """
 
     reference: Complex
     neutral: Complex
     effect: Complex
+    modes: Complex
+    brows: Complex
     opening_max: float
     width_low: float
     width_rest: float
     width_high: float
+    brow_room: float
 
     def displacement(self, opening: float, width: float) -> Complex:
         """Movement of every point away from rest, for an opening and a width beyond rest."""
         features = np.array([opening, width, opening**2, opening * width])
         return np.asarray(features @ self.effect)
+
+    def carriage(self, modes: Reals) -> Complex:
+        """Movement of every point by the modes, float64 [MODES] in standard deviations, inside the person's range."""
+        return np.asarray(np.clip(modes, -_MODE_ROOM, _MODE_ROOM) @ self.modes)
+
+    def mode_values(self, points: Complex) -> Reals:
+        """Canonical points [n, POINTS] -> modes float64 [n, MODES], what opening and width leave unexplained."""
+        opening, width = gap(points), spread(points) - self.width_rest
+        features = np.stack([opening, width, opening**2, opening * width], axis=1)
+        rest = _flat((points - self.neutral - features @ self.effect)[:, :MOUTH])
+        basis = _flat(self.modes[:, :MOUTH])  # orthogonal there
+        return np.asarray(rest @ basis.T / np.maximum((basis**2).sum(axis=1), 1e-12))
 
     def canonical(self, stable: Complex) -> Similarity:
         """The similarity from picture coordinates to canonical ones for one face."""
@@ -154,11 +183,12 @@ class ShapeModel:
         return opening / self.opening_max, np.clip(change / np.maximum(room, 1e-3), -1.5, 1.5)
 
 
-def learn_shape(points: Complex, reference: Complex) -> ShapeModel:
+def learn_shape(points: Complex, brows: Complex, reference: Complex) -> ShapeModel:
     """Fit a ridge regression of every point on opening and width.
 
     Args:
         points: complex [frames, len(POINTS)], canonical, frontal frames only.
+        brows: complex [frames, len(BROWS)], the same frames.
         reference: complex [len(STABLE)].
     """
     opening, width = gap(points), spread(points)
@@ -172,16 +202,46 @@ def learn_shape(points: Complex, reference: Complex) -> ShapeModel:
     penalty = _RIDGE * len(points) * np.diag([0.0, 1.0, 1.0, 1.0, 1.0])
     weights = np.linalg.solve(scaled.T @ scaled + penalty, scaled.T @ points) / scale[:, None]
     weights[1:, MOVING:] = 0
+    modes = _modes(points - features @ weights)
     limit = 0.15 * rest
     return ShapeModel(
         reference=reference,
         neutral=with_gap(weights[0], 0.0),
         effect=weights[1:],
+        modes=modes,
+        brows=np.asarray(np.median(brows.real, axis=0) + 1j * np.median(brows.imag, axis=0)),
         opening_max=float(np.percentile(opening, 96)),
         width_low=float(max(rest - limit, np.percentile(width, 5))),
         width_rest=rest,
         width_high=float(min(rest + limit, np.percentile(width, 95))),
+        brow_room=_brow_room(brows),
     )
+
+
+def _modes(rest: Complex) -> Complex:
+    """Principal components of what is left, over the lips and the skin beside them: complex [MODES, len(POINTS)].
+
+    They are learnt on the mouth alone; the movement of jaw and chin that goes with each is a regression on it.
+    """
+    moving = _flat(rest[:, :MOVING])
+    mouth = _flat(rest[:, :MOUTH])
+    _left, _sizes, axes = np.linalg.svd(mouth - mouth.mean(axis=0), full_matrices=False)
+    scores = (mouth - mouth.mean(axis=0)) @ axes[:MODES].T
+    scores /= np.maximum(scores.std(axis=0), 1e-9)
+    whole = scores.T @ (moving - moving.mean(axis=0)) / len(scores)
+    modes = np.zeros((MODES, rest.shape[1]), complex)
+    modes[: len(whole), :MOVING] = whole[:, :MOVING] + 1j * whole[:, MOVING:]
+    return modes
+
+
+def _brow_room(brows: Complex) -> float:
+    """How far the brows were seen above or below their rest, within what a warp carries."""
+    height = brows.imag.mean(axis=1)
+    return float(np.clip(np.percentile(np.abs(height - np.median(height)), 95), *_BROW_ROOM))
+
+
+def _flat(points: Complex) -> Reals:
+    return np.concatenate([points.real, points.imag], axis=1)
 
 
 def border(neutral: Complex) -> Complex:

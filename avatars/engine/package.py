@@ -1,10 +1,11 @@
 """The model as one file: an uncompressed zip of a manifest, the base film, the geometry and the mouth bank.
 
-Layout, format 1:
+Layout, format 2:
     manifest.json   versions, grant, footage hash, card, and the SHA-256 of every other member
     base.mp4        H.264, every frame a key frame
     geometry.npz    the base frames' points and boxes, the shape model
     bank.npz        mouth crops and their points
+    habits.npz      how the person forms sounds, and how far a drawn mouth opens
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import hashlib
 import io
 import json
 import zipfile
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,19 @@ from numpy.typing import NDArray
 from avatars.engine.bank import MouthBank
 from avatars.engine.contract import AvatarCard, ConsentEvidence
 from avatars.engine.errors import ModelDamaged
-from avatars.engine.geometry import MOUTH, POINTS, STABLE, Complex, Reals, ShapeModel
+from avatars.engine.geometry import BROWS, MODES, MOUTH, POINTS, STABLE, Complex, Reals, ShapeModel
+from avatars.engine.habits import FEATURES, SYMBOLS, TARGETS, Habits
 from avatars.engine.reel import Reel
+from avatars.engine.response import Response
+from avatars.speech import Voice, VoiceOutOfRange
 
-FORMAT = "avow-avatar-1"
+FORMAT = "avow-avatar-2"
 _MANIFEST, _FILM, _GEOMETRY, _BANK = "manifest.json", "base.mp4", "geometry.npz", "bank.npz"
-_MEMBERS = {_MANIFEST, _FILM, _GEOMETRY, _BANK}
+_HABITS = "habits.npz"
+_MEMBERS = {_MANIFEST, _FILM, _GEOMETRY, _BANK, _HABITS}
 _LARGEST = 1 << 30
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
-_SHAPE_NUMBERS = ("opening_max", "width_low", "width_rest", "width_high")
+_SHAPE_NUMBERS = ("opening_max", "width_low", "width_rest", "width_high", "brow_room")
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,18 @@ class AvatarModel:
     base: BaseTrack
     shape: ShapeModel
     bank: MouthBank
+    habits: Habits
+    response: Response
     manifest: dict[str, Any]
 
     @property
     def card(self) -> AvatarCard:
         return AvatarCard.from_json(self.manifest["card"])
+
+    @property
+    def voice(self) -> Voice:
+        """The built-in voice at the person's pitch; the usual one where the grant does not cover the voice."""
+        return Voice(**(self.manifest["voice"] or {}))
 
 
 def save_model(
@@ -68,12 +80,20 @@ def save_model(
     base: BaseTrack,
     shape: ShapeModel,
     bank: MouthBank,
+    habits: Habits,
+    response: Response,
     consent: ConsentEvidence,
+    voice: Voice | None,
     footage_sha256: str,
     card: AvatarCard,
 ) -> None:
     """Write the package; a half-written file never carries the final name."""
-    members = {_FILM: film, _GEOMETRY: _geometry(base, shape), _BANK: _arrays(_fields(bank))}
+    members = {
+        _FILM: film,
+        _GEOMETRY: _geometry(base, shape),
+        _BANK: _arrays(_fields(bank)),
+        _HABITS: _arrays(_fields(habits) | {"response": response.drawn}),
+    }
     manifest = {
         "format": FORMAT,
         "engine": card.engine,
@@ -82,6 +102,7 @@ def save_model(
         "footage_sha256": footage_sha256,
         "base": {"fps": base.fps, "width": base.width, "height": base.height},
         "card": card.to_json(),
+        "voice": asdict(voice) if voice else None,
         "members": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
     }
     text = json.dumps(manifest, indent=1, sort_keys=True).encode()
@@ -92,8 +113,8 @@ def save_model(
     part.replace(out)
 
 
-def _fields(bank: MouthBank) -> dict[str, NDArray[Any]]:
-    return {field.name: getattr(bank, field.name) for field in fields(bank)}
+def _fields(part: MouthBank | Habits) -> dict[str, NDArray[Any]]:
+    return {field.name: getattr(part, field.name) for field in fields(part)}
 
 
 def _geometry(base: BaseTrack, shape: ShapeModel) -> bytes:
@@ -105,6 +126,8 @@ def _geometry(base: BaseTrack, shape: ShapeModel) -> bytes:
             "reference": shape.reference,
             "neutral": shape.neutral,
             "effect": shape.effect,
+            "modes": shape.modes,
+            "brows": shape.brows,
             "numbers": np.array([getattr(shape, name) for name in _SHAPE_NUMBERS]),
         }
     )
@@ -135,14 +158,16 @@ def load_model(path: Path) -> AvatarModel:
             if hashlib.sha256(members[name]).hexdigest() != manifest["members"][name]:
                 raise _damaged(f"{name} is not the one the manifest names")
         AvatarCard.from_json(manifest["card"])
+        Voice(**(manifest["voice"] or {}))
         base, shape = _load_geometry(members[_GEOMETRY], manifest["base"])
         bank = _load_bank(members[_BANK])
-    except (ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+        habits, response = _load_habits(members[_HABITS])
+    except (ValueError, KeyError, TypeError, VoiceOutOfRange, zipfile.BadZipFile, EOFError) as error:
         raise _damaged(type(error).__name__) from error
     reel = Reel(members[_FILM])
     if len(reel) != len(base.points):
         raise _damaged("film and geometry differ in length")
-    return AvatarModel(reel, base, shape, bank, manifest)
+    return AvatarModel(reel, base, shape, bank, habits, response, manifest)
 
 
 def _damaged(what: str) -> ModelDamaged:
@@ -176,10 +201,14 @@ def _load_geometry(data: bytes, base: dict[str, int]) -> tuple[BaseTrack, ShapeM
     _expect(arrays["reference"], (len(STABLE),), "c")
     _expect(arrays["neutral"], (count,), "c")
     _expect(arrays["effect"], (4, count), "c")
+    _expect(arrays["modes"], (MODES, count), "c")
+    _expect(arrays["brows"], (len(BROWS),), "c")
     _expect(arrays["numbers"], (len(_SHAPE_NUMBERS),), "f")
     track = BaseTrack(arrays["points"], arrays["stable"], arrays["boxes"], base["fps"], base["width"], base["height"])
     numbers = [float(number) for number in arrays["numbers"]]
-    return track, ShapeModel(arrays["reference"], arrays["neutral"], arrays["effect"], *numbers)
+    return track, ShapeModel(
+        arrays["reference"], arrays["neutral"], arrays["effect"], arrays["modes"], arrays["brows"], *numbers
+    )
 
 
 def _load_bank(data: bytes) -> MouthBank:
@@ -192,6 +221,21 @@ def _load_bank(data: bytes) -> MouthBank:
     _expect(arrays["width"], (count,), "f")
     _expect(arrays["penalty"], (count,), "f")
     return MouthBank(**arrays)
+
+
+def _load_habits(data: bytes) -> tuple[Habits, Response]:
+    arrays = _load(data)
+    response = arrays.pop("response")
+    _expect(response, Response.SHAPE, "f")
+    rows = len(arrays["mean"])
+    if rows not in (0, FEATURES):
+        raise _damaged("habits")
+    _expect(arrays["mean"], (rows,), "f")
+    _expect(arrays["scale"], (rows,), "f")
+    _expect(arrays["weights"], (rows, TARGETS), "f")
+    _expect(arrays["usual"], (TARGETS,), "f")
+    _expect(arrays["heard_s"], (len(SYMBOLS),), "f")
+    return Habits(**arrays), Response(response)
 
 
 def _load(data: bytes) -> dict[str, NDArray[Any]]:

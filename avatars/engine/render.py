@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from avatars.engine.bank import MouthBank
 from avatars.engine.drive import Command
+from avatars.engine.expression import BROW_TRIANGLES, brow_field
 from avatars.engine.framing import Frame
 from avatars.engine.geometry import (
     INNER,
@@ -54,12 +55,24 @@ class Renderer:
         """Planes of the finished picture, the caller's to change."""
         y, u, v = self._scaled(command.base)
         planes = (y.copy(), u.copy(), v.copy())
-        if command.presence <= 0:
-            return planes
-        source, target = self._shapes(command)
-        self._bend(planes, source, target)
-        self._paste(planes, target[:MOUTH], command)
+        if any(command.feeling.brows):
+            self._lift_brows(planes, command)
+        if command.presence > 0 or command.feeling.moves_mouth:
+            source, target = self._shapes(command)
+            self._bend(planes, source, target)
+            if command.presence > 0:
+                self._paste(planes, target[:MOUTH], command)
         return planes
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._frame.out_width, self._frame.out_height
+
+    def mouth_box(self, base: int) -> tuple[float, float, float, float]:
+        """Left, top, width and height of the lips in a base frame, picture pixels."""
+        lips = self._frame.points(self._points[base])[:LIPS]
+        left, top = float(lips.real.min()), float(lips.imag.min())
+        return left, top, float(np.ptp(lips.real)), float(np.ptp(lips.imag))
 
     def _scaled(self, base: int) -> Planes:
         """A base frame at picture size. The walk turns round often, so what was decoded last is wanted again."""
@@ -76,14 +89,32 @@ class Renderer:
         face = to_face(self._points[command.base])
         rest = face - shape.displacement(float(gap(face)), 0.0)
         wanted = shape.opening(command.opening)
-        moved = rest + shape.displacement(wanted, shape.width(command.width))
+        moved = rest + shape.displacement(wanted, shape.width(command.width)) + shape.carriage(np.array(command.modes))
         moved = face + command.presence * (with_gap(moved, wanted) - face)
+        if command.feeling.moves_mouth:
+            moved = with_gap(moved + command.feeling.displacement(shape), float(gap(moved)))
         to_picture = to_face.inverse()
         border_points = to_picture(self._border)
         return (
             self._frame.points(np.concatenate([self._points[command.base], border_points])),
             self._frame.points(np.concatenate([to_picture(moved), border_points])),
         )
+
+    def _lift_brows(self, planes: Planes, command: Command) -> None:
+        """Stretch the forehead so that the brows go where they are wanted; eyes and hairline stay."""
+        y, u, v = planes
+        to_picture = self._shape.canonical(self._stable[command.base]).inverse()
+        corners, shifts = brow_field(self._shape, command.feeling.brows)
+        target = self._frame.points(to_picture(corners))
+        source = self._frame.points(to_picture(corners + shifts))
+        region = Region.around(target, y.shape[1], y.shape[0])
+        x, y_, _covered = inverse_map(target, source, BROW_TRIANGLES, region, 2)
+        fine_x, fine_y = fine_from_coarse(x, y_, region)
+        y[region.luma] = cv2.remap(y, fine_x, fine_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        for plane in (u, v):
+            plane[region.chroma] = cv2.remap(
+                plane, (x - 0.5) / 2, (y_ - 0.5) / 2, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
 
     def _bend(self, planes: Planes, source: Complex, target: Complex) -> None:
         y, u, v = planes

@@ -16,17 +16,21 @@ from scipy.signal import savgol_filter
 from avatars.engine.bank import MouthBank, MouthCutter, choose_mouths
 from avatars.engine.base import BaseWindow, choose_window
 from avatars.engine.card import DRAFT, judge
-from avatars.engine.contract import AvatarCard, ConsentEvidence, Progress, unwatched
-from avatars.engine.drive import Choreography
+from avatars.engine.contract import AvatarCard, ConsentEvidence, Engine, Progress, Spoken, unwatched
+from avatars.engine.drive import Choreography, Command
 from avatars.engine.errors import ModalityRefused
+from avatars.engine.expression import NO_FEELING
 from avatars.engine.footage import Footage, stored_frames, survey
 from avatars.engine.framing import frame_for
 from avatars.engine.geometry import Complex, ShapeModel, learn_shape
+from avatars.engine.lessons import habits_of, measured_response
 from avatars.engine.package import AvatarModel, BaseTrack, load_model, save_model
 from avatars.engine.reel import write_reel
 from avatars.engine.render import Renderer
-from avatars.media import frame_of, open_media, target_rate
-from avatars.speech import Speech
+from avatars.engine.response import Response
+from avatars.media import Planes, frame_of, mono_sound, open_media, target_rate
+from avatars.speech import Manner, MannerTrack, Speech
+from avatars.speech.likeness import voice_of
 
 _FRONTAL = 0.35
 
@@ -35,14 +39,23 @@ _FRONTAL = 0.35
 class WarpEngine:
     """Bends the person's idle footage to the shapes of speech and fills in their own mouth.
 
-    `seed` decides the walk through the idle footage: the same seed gives the same frames.
+    `seed` decides the walk through the idle footage: the same seed gives the same frames. `drawn_by`: another engine
+    that will draw from this one's models, and whose pictures the card therefore judges.
     """
 
     seed: int = 7
     name: str = "warp"
-    version: str = "1"
+    version: str = "2"
+    drawn_by: Engine | None = None
 
-    def build(self, clip: Path, consent: ConsentEvidence, out: Path, progress: Progress = unwatched) -> AvatarCard:
+    def build(
+        self,
+        clip: Path,
+        consent: ConsentEvidence,
+        out: Path,
+        progress: Progress = unwatched,
+        spoken: Spoken | None = None,
+    ) -> AvatarCard:
         """See `contract.Engine.build`. Reads the clip twice; memory grows with the mouths kept, not its pixels."""
         if "face" not in consent.modalities:
             raise ModalityRefused("consent_without_face", "The consent does not cover the face.")
@@ -52,13 +65,23 @@ class WarpEngine:
         window = choose_window(footage, shape)
         film, bank = _second_pass(clip, footage, shape, window, out.parent, progress)
         base = _track(footage, window)
-        package = {"film": film, "base": base, "shape": shape, "bank": bank, "consent": consent}
+        habits = habits_of(clip, footage, shape, spoken)
+        package = {"film": film, "base": base, "shape": shape, "bank": bank, "habits": habits, "consent": consent}
+        package["voice"] = voice_of(mono_sound(clip, 16000), 16000) if "voice" in consent.modalities else None
         sha256 = _sha256(clip)
         draft = self._draft(footage, shape, base, bank)
+        save_model(out, **package, response=Response.plain(), footage_sha256=sha256, card=draft)  # type: ignore[arg-type]
+        progress(0.78, "Measuring the avatar")
+        package["response"] = measured_response(load_model(out))
         save_model(out, **package, footage_sha256=sha256, card=draft)  # type: ignore[arg-type]
         progress(0.8, "Measuring the avatar")
         card = judge(
-            self, out, footage, window, draft, lambda share: progress(0.8 + 0.2 * share, "Measuring the avatar")
+            self.drawn_by or self,
+            out,
+            footage,
+            window,
+            draft,
+            lambda share: progress(0.8 + 0.2 * share, "Measuring the avatar"),
         )
         save_model(out, **package, footage_sha256=sha256, card=card)  # type: ignore[arg-type]
         progress(1.0, "Done")
@@ -87,9 +110,10 @@ class WarpEngine:
         height: int,
         fps: int,
         progress: Progress = unwatched,
+        manner: Manner | MannerTrack = Manner.NEUTRAL,
     ) -> Iterator[av.VideoFrame]:
         """See `contract.Engine.perform`. Memory does not grow with the length of the speech's picture."""
-        return self.performer(model, width=width, height=height, fps=fps).perform(speech, progress)
+        return self.performer(model, width=width, height=height, fps=fps).perform(speech, progress, manner)
 
     def performer(self, model: Path, *, width: int, height: int, fps: int) -> WarpPerformer:
         """See `contract.Engine.performer`."""
@@ -106,14 +130,44 @@ class WarpPerformer:
         self._choreography = Choreography(model, fps, seed)
         self._fps, self._count = fps, 0
 
-    def perform(self, speech: Speech, progress: Progress = unwatched) -> Iterator[av.VideoFrame]:
-        commands = self._choreography.plan(speech)
-        for number, command in enumerate(commands):
-            frame = frame_of(self._renderer.draw(command))
+    def perform(
+        self, speech: Speech, progress: Progress = unwatched, manner: Manner | MannerTrack = Manner.NEUTRAL
+    ) -> Iterator[av.VideoFrame]:
+        drawings = self.drawings(speech, MannerTrack.of(manner))
+        for number, drawing in enumerate(drawings):
+            frame = frame_of(drawing.performed())
             frame.pts, frame.time_base = self._count, Fraction(1, self._fps)
             self._count += 1
-            progress(number / len(commands), "Performing")
+            progress(number / len(drawings), "Performing")
             yield frame
+
+    def drawings(self, speech: Speech, manner: MannerTrack) -> list[Drawing]:
+        """The frames of a speech before they are drawn."""
+        return [Drawing(self._renderer, command) for command in self._choreography.plan(speech, manner)]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One frame to come."""
+
+    renderer: Renderer
+    command: Command
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.renderer.size
+
+    def performed(self) -> Planes:
+        """The finished picture."""
+        return self.renderer.draw(self.command)
+
+    def idle(self) -> Planes:
+        """The person's idle footage at this moment."""
+        return self.renderer.draw(replace(self.command, presence=0.0, feeling=NO_FEELING))
+
+    def mouth_box(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height of the lips in the idle picture, pixels."""
+        return self.renderer.mouth_box(self.command.base)
 
 
 def _rate_and_length(clip: Path) -> tuple[int, int]:
@@ -125,8 +179,8 @@ def _rate_and_length(clip: Path) -> tuple[int, int]:
 
 def _learn(footage: Footage) -> ShapeModel:
     frontal = footage.seen & (np.nan_to_num(footage.yaw, nan=1.0) < _FRONTAL)
-    chosen = footage.canonical[frontal if np.count_nonzero(frontal) >= 25 else footage.seen]
-    return learn_shape(chosen, footage.reference)
+    chosen = frontal if np.count_nonzero(frontal) >= 25 else footage.seen
+    return learn_shape(footage.canonical[chosen], footage.brows[chosen], footage.reference)
 
 
 def _second_pass(
@@ -144,7 +198,7 @@ def _second_pass(
             cutter.take(number, frame)
             if window.start <= number < window.stop:
                 yield frame
-            progress(0.65 + 0.15 * number / total, "Keeping the mouths")
+            progress(0.65 + 0.12 * number / total, "Keeping the mouths")
 
     with tempfile.TemporaryDirectory(prefix=".film-", dir=folder) as inner:
         film = Path(inner) / "base.mp4"

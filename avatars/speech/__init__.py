@@ -1,6 +1,7 @@
 """Offline speech with exact phone times, in Mandarin and English (no Django, nothing downloaded)."""
 
 from avatars.speech.errors import (
+    AlignmentFailed,
     EmptyText,
     SpeechError,
     TextTooLong,
@@ -8,6 +9,7 @@ from avatars.speech.errors import (
     UnsupportedLanguage,
     VoiceOutOfRange,
 )
+from avatars.speech.manner import Manner, MannerTrack
 from avatars.speech.model import Phone, Speech, Synthesiser, Voice, Word
 from avatars.speech.mouth import MouthTrack, mouth_track
 from avatars.speech.normalise import LANGUAGES
@@ -18,8 +20,11 @@ from avatars.speech.wave_file import write_wave
 __all__ = [
     "INVENTORY",
     "LANGUAGES",
+    "AlignmentFailed",
     "EmptyText",
     "FormantSynthesiser",
+    "Manner",
+    "MannerTrack",
     "MouthShape",
     "MouthTrack",
     "Phone",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from compliance.errors import BadInput
+from compliance.errors import BadInput, Unavailable
 
 
 class SpeechError(BadInput):
@@ -54,14 +54,16 @@ class UnspeakableText(SpeechError):
     """Characters for which no sound is known; dropping them silently would change what was approved."""
 
     @classmethod
-    def of(cls, characters: Iterable[str]) -> UnspeakableText:
-        found = tuple(dict.fromkeys(characters))
+    def of(cls, characters: Iterable[str], lines: Iterable[int] = ()) -> UnspeakableText:
+        """`lines`: where they stand, counted from 1; empty when not known."""
+        found, where = tuple(dict.fromkeys(characters)), tuple(dict.fromkeys(lines))
         listed = " ".join(f"{char} (U+{ord(char):04X})" for char in found[:20])
+        place = f" in line {', '.join(map(str, where[:20]))}" if where else ""
         return cls(
             "text_unspeakable",
-            f"The built-in voice cannot speak these characters: {listed}."
-            " Remove them or write them as words.",
+            f"The built-in voice cannot speak these characters{place}: {listed}. Remove them or write them as words.",
             characters=found,
+            lines=where,
         )
 
 
@@ -78,3 +80,28 @@ class VoiceOutOfRange(SpeechError):
             low=low,
             high=high,
         )
+
+
+class AlignmentFailed(SpeechError):
+    """The times of a recording's sounds could not be found. Codes: alignment_no_sound, alignment_text_differs."""
+
+
+class SpeechServerFailed(Unavailable):
+    """A speech server did not give usable sound.
+
+    Codes: speech_server_unreachable, speech_server_timeout, speech_server_refused, speech_server_garbage,
+    speech_server_too_much.
+    """
+
+    @classmethod
+    def of(cls, code: str, what: str) -> SpeechServerFailed:
+        return cls(code, f"{_SERVER_TEXTS[code]} ({what})", what=what)
+
+
+_SERVER_TEXTS = {
+    "speech_server_unreachable": "The speech server cannot be reached. Start it, or use the built-in voice.",
+    "speech_server_timeout": "The speech server took longer than its setting allows.",
+    "speech_server_refused": "The speech server refused the text. Check its key, model and voice.",
+    "speech_server_garbage": "The speech server sent something that is not 16-bit sound.",
+    "speech_server_too_much": "The speech server sent far more sound than the text can need.",
+}

@@ -14,7 +14,7 @@ from avatars.speech.errors import VoiceOutOfRange
 FloatArray = NDArray[np.float64]
 
 # Name -> lowest and highest value for which the formant model still sounds like speech.
-_VOICE_RANGES: dict[str, tuple[float, float]] = {
+VOICE_RANGES: dict[str, tuple[float, float]] = {
     "pitch_hz": (60.0, 400.0),
     "pitch_range": (0.0, 20.0),
     "rate": (0.5, 2.0),
@@ -77,7 +77,7 @@ class Voice:
     breathiness: float = 0.15
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _VOICE_RANGES.items():
+        for name, (low, high) in VOICE_RANGES.items():
             value = float(getattr(self, name))
             if not (math.isfinite(value) and low <= value <= high):
                 raise VoiceOutOfRange.of(name, value, low, high)

@@ -94,8 +94,12 @@ _BREAKS = {
 _QUESTION = "?"
 
 _UNIT_PATTERN = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
+# Only names that end like the web's: "ready.Go" is two sentences.
+_ENDINGS = "com|cn|net|org|shop|store|io|co|uk|de|fr|eu|hk|tw|jp|tv|live|app|info|me"
+_DOMAIN = rf"(?:[A-Za-z0-9-]+\.)+(?:{_ENDINGS})(?![A-Za-z0-9])"
 _PATTERNS: tuple[tuple[str, str], ...] = (
     ("space", r"[^\S\n]+"),
+    ("address", rf"(?:https?://)?(?:[A-Za-z0-9._-]+@)?{_DOMAIN}(?:/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)*/?"),
     ("date", r"(?P<y>\d{4})(?P<sep>[-/.])(?P<mo>\d{1,2})(?P=sep)(?P<d>\d{1,2})(?!\d)"),
     ("year", r"(?P<yr>\d{4}|\d{2})(?=年)"),
     ("clock", r"(?P<hh>[01]?\d|2[0-4]):(?P<mm>[0-5]\d)(?!\d)"),
@@ -118,23 +122,23 @@ _SCANNER = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _PA
 def tokenise(text: str, language: str) -> list[Token]:
     """Tokens of `text` in order. Raises `UnspeakableText` naming every character without a reading."""
     plain = _fold(text)
-    unknown: list[str] = []
+    unknown: list[tuple[str, int]] = []
     tokens = []
     for match in _SCANNER.finditer(plain):
         name = str(match.lastgroup)
         # Named groups inside a pattern close before the pattern's own group, so lastgroup is the pattern.
         if name == "other" and match[0] not in _BREAKS:
-            unknown.append(match[0])
+            unknown.append((match[0], plain.count("\n", 0, match.start()) + 1))
         elif name != "space":
             tokens += _READERS[name](match, language)
     if unknown:
-        raise UnspeakableText.of(unknown)
+        raise UnspeakableText.of((char for char, _line in unknown), lines=(line for _char, line in unknown))
     return tokens
 
 
 def _fold(text: str) -> str:
     """Full-width forms, ligatures, accents and typographic quotes to the plain forms the patterns know."""
-    composed = unicodedata.normalize("NFKC", text.replace("…", "...").replace("\r", "\n"))
+    composed = unicodedata.normalize("NFKC", text.replace("…", "...").replace("\r\n", "\n").replace("\r", "\n"))
     composed = (
         composed.replace("\u2019", "'").replace("\u2212", "-").replace("\u2044", "/").replace("\u00a5", "¥")
     )
@@ -162,6 +166,28 @@ def _say(written: str, hanzi: str, english: str, language: str) -> list[Token]:
 
 def _plural(written: str, one: str, many: str) -> str:
     return one if written == "1" else many
+
+
+# sign inside an address -> (Mandarin, English)
+_ADDRESS_SIGNS = {
+    ".": ("点", "dot"), "/": ("斜杠", "slash"), "@": ("艾特", "at"), "-": ("杠", "dash"), "_": ("下划线", "underscore"),
+}  # fmt: skip
+
+
+def _read_address(match: re.Match[str], language: str) -> list[Token]:
+    """A web or mail address as it is dictated: words, "dot", "slash", figures one by one; the scheme is not said."""
+    plain = re.sub(r"^https?://|/$", "", match[0])
+    hanzi, english = [], []
+    for part in re.findall(r"[A-Za-z]+|\d+|.", plain):
+        if part in _ADDRESS_SIGNS:
+            chinese, spoken = _ADDRESS_SIGNS[part]
+        elif part.isdigit():
+            chinese, spoken = numerals.hanzi_digits(part), numerals.english_digits(part)
+        else:
+            chinese = spoken = part
+        hanzi.append(chinese)
+        english.append(spoken)
+    return _say(match[0], " ".join(hanzi), " ".join(english), language)
 
 
 def _read_date(match: re.Match[str], language: str) -> list[Token]:
@@ -271,6 +297,7 @@ def _fixed(hanzi: str, english: str) -> Callable[[re.Match[str], str], list[Toke
 
 
 _READERS: dict[str, Callable[[re.Match[str], str], list[Token]]] = {
+    "address": _read_address,
     "date": _read_date,
     "year": _read_year,
     "clock": _read_clock,

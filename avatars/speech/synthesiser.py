@@ -6,6 +6,7 @@ from itertools import groupby
 
 from avatars.speech import formant
 from avatars.speech.errors import TextTooLong
+from avatars.speech.manner import Manner, voice_in
 from avatars.speech.model import Phone, Speech, Voice, Word
 from avatars.speech.normalise import LANGUAGES
 from avatars.speech.prosody import FRAME_S, Plan, plan
@@ -31,20 +32,22 @@ class FormantSynthesiser:
         return Speech(samples, formant.RATE, phones, _words(timing, script), text, language)
 
 
-def speak(text: str, language: str, voice: Voice | None = None) -> Speech:
-    """Speech of `text` in `language` ("zh" or "en") by the built-in voice: 24 kHz, float32 mono.
+def speak(text: str, language: str, voice: Voice | None = None, manner: Manner = Manner.NEUTRAL) -> Speech:
+    """Speech of `text` in `language` ("zh" or "en") by the built-in voice, said in a manner: 24 kHz, float32 mono.
 
     Raises `EmptyText`, `UnsupportedLanguage`, `UnspeakableText` or `TextTooLong` (over 10 minutes).
     """
-    return FormantSynthesiser().speak(text, language, voice or Voice())
+    return FormantSynthesiser().speak(text, language, voice_in(voice or Voice(), manner))
 
 
-def estimate_duration_s(text: str, language: str, voice: Voice | None = None) -> float:
+def estimate_duration_s(
+    text: str, language: str, voice: Voice | None = None, manner: Manner = Manner.NEUTRAL
+) -> float:
     """Seconds that `speak` would take to say `text`, pauses included, without making the sound.
 
     Exact for the built-in voice; raises what `speak` raises.
     """
-    return _seconds(_prepare(text, language, voice or Voice())[1].frames)
+    return _seconds(_prepare(text, language, voice_in(voice or Voice(), manner))[1].frames)
 
 
 def _prepare(text: str, language: str, voice: Voice) -> tuple[Script, Plan]:

@@ -16,7 +16,8 @@ from pathlib import Path
 from av import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from avatars.engine import Performer, default_engine
+from avatars.engine import Performer
+from avatars.engines import engine_of
 from avatars.speech import Phone, Speech, Word
 from compliance.errors import AvowError
 from streaming.air.manner import performed
@@ -72,7 +73,7 @@ class Double:
         """Raises ModelDamaged, FramingImpossible."""
         first = spec.renditions[0]
         self._model, self._fps, self._size = model, spec.fps, (first.width, first.height)
-        self._large = default_engine().performer(model, width=first.width, height=first.height, fps=spec.fps)
+        self._large = engine_of(model).performer(model, width=first.width, height=first.height, fps=spec.fps)
         self._small: Performer | None = None
         self._scaler = VideoReformatter()
 
@@ -84,7 +85,7 @@ class Double:
     def _load_small(self) -> None:
         width, height = (side // 4 * 2 for side in self._size)
         try:
-            self._small = default_engine().performer(self._model, width=width, height=height, fps=self._fps)
+            self._small = engine_of(self._model).performer(self._model, width=width, height=height, fps=self._fps)
         except (AvowError, OSError):
             logger.exception("the double cannot be drawn smaller")
 

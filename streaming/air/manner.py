@@ -9,23 +9,22 @@ from av import VideoFrame
 
 from avatars.engine import Performer
 from avatars.speech import Speech, Voice
-from streaming.director.expression import Expression, Manner
-
-_LIVELINESS = {
-    Expression.NEUTRAL: 1.0,
-    Expression.WARM: 1.1,
-    Expression.EXCITED: 1.3,
-    Expression.CALM: 0.85,
-    Expression.CONCERNED: 0.75,
-}
-"""Width of the pitch range of each manner, relative to the voice's own."""
+from avatars.speech import manner as spoken
+from avatars.speech.manner import voice_in
+from streaming.director.expression import Manner
 
 
 def voiced(voice: Voice, manner: Manner) -> Voice:
-    """The voice in this manner: its pace is the rate of speech, its expression the liveliness of the melody."""
-    return replace(voice, rate=voice.rate * manner.pace, pitch_range=voice.pitch_range * _LIVELINESS[manner.expression])
+    """The voice in this manner: pitch, melody and breath follow the expression, the rate of speech only the pace, which
+    legal has limited.
+    """
+    return replace(voice_in(voice, _spoken(manner)), rate=voice.rate * manner.pace)
 
 
-def performed(double: Performer, speech: Speech, _manner: Manner) -> Iterator[VideoFrame]:
-    """The double speaking in this manner. Engines of today have one face; what they learn is handed over here."""
-    return double.perform(speech)
+def performed(double: Performer, speech: Speech, manner: Manner) -> Iterator[VideoFrame]:
+    """The double speaking in this manner."""
+    return double.perform(speech, manner=_spoken(manner))
+
+
+def _spoken(manner: Manner) -> spoken.Manner:
+    return spoken.Manner(manner.expression.value)

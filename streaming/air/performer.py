@@ -28,6 +28,7 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from avatars.engine.package import load_model
 from avatars.label import LabelOverlay
 from avatars.media import frame_of, planes_of
 from avatars.speech import Phone, Speech, SpeechError, Voice, speak
@@ -419,7 +420,8 @@ def _session(
     gate = GateLine(socket_path, room, lease.fence)
     try:
         with storage.local_copy(room.avatar.model) as model:
-            Stage(room, lease, gate, host, stopping, RoomClock(spec.fps), spec, exertion).run(model)
+            voice = load_model(model).voice
+            Stage(room, lease, gate, host, stopping, RoomClock(spec.fps), spec, exertion, voice).run(model)
     finally:
         gate.close()
 

@@ -63,7 +63,8 @@ def test_idle_motion_never_jumps(length: int, frames: int, seed: int) -> None:
 @given(st.lists(st.sampled_from(["p", "m", "aa", "iy", "uw", "s", "sil"]), min_size=1, max_size=12))
 def test_commanded_lips_stay_in_range_and_close(symbols: list[str]) -> None:
     speech = say(*((symbol, 0.12) for symbol in symbols))
-    opening, width = commanded_lips(speech, 25)
+    lips = commanded_lips(speech, 25)
+    opening, width = lips.opening, lips.width
     assert opening.min() >= 0 and opening.max() <= 1 and np.abs(width).max() <= 1
     assert np.abs(np.diff(opening)).max(initial=0) <= 11 / 25 + 1e-9
     for phone in speech.phones:

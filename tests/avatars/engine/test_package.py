@@ -89,7 +89,7 @@ def test_model_cut_short(built: Built, tmp_path: Path) -> None:
     assert refusal(short) == "model_damaged"
 
 
-@pytest.mark.parametrize("name", ["base.mp4", "bank.npz", "geometry.npz"])
+@pytest.mark.parametrize("name", ["base.mp4", "bank.npz", "geometry.npz", "habits.npz"])
 def test_one_flipped_bit(built: Built, tmp_path: Path, name: str) -> None:
     def flip(members: Members) -> None:
         data = bytearray(members[name])
@@ -101,7 +101,7 @@ def test_one_flipped_bit(built: Built, tmp_path: Path, name: str) -> None:
 
 def test_other_engine_version(built: Built, tmp_path: Path) -> None:
     def age(members: Members) -> None:
-        members["manifest.json"] = members["manifest.json"].replace(b"avow-avatar-1", b"avow-avatar-0")
+        members["manifest.json"] = members["manifest.json"].replace(b"avow-avatar-2", b"avow-avatar-1")
 
     assert refusal(rewrite(built, tmp_path / "model", age)) == "model_version"
 

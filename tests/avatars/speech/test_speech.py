@@ -27,6 +27,7 @@ from avatars.speech import (
     mouth_track,
     speak,
 )
+from avatars.speech.normalise import tokenise
 
 ZH = "大家好，欢迎来到直播间。今天这款保温杯原价¥299，现在只要199元！"
 EN = "Hello everyone. This bottle keeps water hot for 24h, and it costs $19.99!"
@@ -114,9 +115,7 @@ def test_the_same_text_gives_the_same_samples() -> None:
     assert first.phones == second.phones
 
 
-@pytest.mark.parametrize(
-    ("text", "language", "symbol"), [("爸爸怕妈妈。", "zh", "p"), ("The happy puppy.", "en", "p")]
-)
+@pytest.mark.parametrize(("text", "language", "symbol"), [("爸爸怕妈妈。", "zh", "p"), ("The happy puppy.", "en", "p")])
 def test_lips_closed_means_silence_for_p(text: str, language: str, symbol: str) -> None:
     speech = speak(text, language)
     for phone in speech.phones:
@@ -259,6 +258,32 @@ def test_unspeakable_characters_are_listed_not_dropped() -> None:
         speak("你好😀 привет", "zh")
     assert refusal.value.details["characters"][:2] == ("😀", "п")
     assert "U+1F600" in refusal.value.text
+
+
+def test_a_refusal_names_the_lines() -> None:
+    with pytest.raises(UnspeakableText) as refusal:
+        speak("第一行。\r\n今天只要¥199 🎉\nthird line\n好 👍", "zh")
+    assert refusal.value.details["lines"] == (2, 4)
+    assert "in line 2, 4" in refusal.value.text
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "words"),
+    [
+        ("Visit https://www.shop24.com/new-sale/ now.", "en", "www dot shop two four dot com slash new dash sale"),
+        ("Write to help@avow.cn please.", "en", "help at avow dot cn"),
+        ("请看 www.shop.cn/a1 吧。", "zh", "www 点 shop 点 cn 斜杠 a 一"),
+        ("It is ready.Go now.", "en", None),
+    ],
+)
+def test_addresses_are_dictated(text: str, language: str, words: str | None) -> None:
+    tokens = [one for one in tokenise(text, language) if "." in one.written and len(one.written) > 1]
+    if words is None:
+        assert tokens == []
+    else:
+        spoken = [one.spoken for one in tokenise(text, language)]
+        assert words in " ".join(spoken)
+    assert speak(text, language).duration_s > 1
 
 
 def test_a_text_of_hours_is_refused_before_it_is_read() -> None:

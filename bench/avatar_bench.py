@@ -1,0 +1,194 @@
+"""How well a double speaks: its card, and a take it has never seen, beside two baselines in the same run.
+
+The baselines of the unseen take: the untouched idle footage, and the nearest mouth (for every frame the training frame
+whose surrounding sounds are most alike, with its true lips: retrieval without any loss of drawing).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
+from pathlib import Path
+
+import numpy as np
+
+from avatars.engine import AvatarCard, ConsentEvidence, Spoken, default_engine
+from avatars.engine.card import GOOD
+from avatars.engine.drive import commanded_lips
+from avatars.engine.footage import Footage, survey
+from avatars.engine.geometry import LIPS, Complex, Reals, Similarity, gap, spread
+from avatars.engine.habits import features
+from avatars.engine.package import load_model
+from avatars.media import Encoding, constant_rate_frames, mono_sound, write_mp4
+from avatars.speech import Phone, Speech, Word
+from avatars.speech.alignment import align, phones_within
+from bench.cost import cost_of
+from bench.table import Row
+
+CONSENT = ConsentEvidence("bench", "0" * 64, ("face", "voice"))
+UNSEEN_R, UNSEEN_DISTANCE = 0.75, 1.4
+_RATE = 16000
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A recording and what is said in it; `words` timed by hand, `split_s`: where the unseen part begins."""
+
+    path: Path
+    words: tuple[Word, ...]
+    language: str
+    split_s: float
+
+    def spoken(self, *, by_hand: bool) -> Spoken:
+        """All that is said; without `by_hand` its times have to be found."""
+        return Spoken(_text(self.words), self.language, self.words if by_hand else ())
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Lips against the real ones: correlations, and mean distance in per cent of the outer-eye distance.
+
+    `distance` is taken about the mean point of the lips, as in LMD (Chen et al. 2018, section 4.2): the double's head
+    moves as its idle footage does, not as in the unseen take. `placed` is the same without that calibration.
+    """
+
+    opening_r: float
+    width_r: float
+    distance: float
+    placed: float
+
+    def __str__(self) -> str:
+        return (
+            f"opening r {self.opening_r:.2f}, width r {self.width_r:.2f}, "
+            f"lips off by {self.distance:.2f} % (where they stand {self.placed:.2f} %)"
+        )
+
+
+def read_words(path: Path) -> tuple[Word, ...]:
+    """Words with times as the clips' JSON holds them."""
+    return tuple(Word(one["word"], one["start"], one["end"]) for one in json.loads(path.read_text())["words"])
+
+
+def card_rows(clip: Path, folder: Path, spoken: Spoken | None) -> Iterator[Row]:
+    """Build a model of the whole clip and compare its card with the bar for release."""
+    made: list[AvatarCard] = []
+    spent = cost_of(lambda: made.append(default_engine().build(clip, CONSENT, folder / "whole.avatar", spoken=spoken)))
+    card, seconds = made[0], made[0].footage_frames / made[0].fps
+    name = clip.stem
+    yield Row(f"{name}: build from {seconds:.0f} s", f"{spent.cpu_s:.0f} s CPU, {spent.wall_s:.0f} s on the wall")
+    for what, value, bar, code in (
+        (
+            "told vs encoded lip opening, r",
+            card.opening_r,
+            f"at least {GOOD.opening_r}",
+            "opening_does_not_follow",
+        ),
+        ("lag on the encoded file, frames", card.lag_frames, f"within {GOOD.lag}", "mouth_late_or_early"),
+        ("p, b, m closed", card.closure_share, f"at least {GOOD.closure}", "lips_do_not_close"),
+        ("mouth sharpness, of the footage's", card.sharpness_ratio, f"at least {GOOD.sharpness}", "mouth_blurred"),
+        ("flicker, of the footage's", card.flicker_ratio, f"at most {GOOD.flicker}", "mouth_flickers"),
+        ("lips apart in silence, eye distances", card.silence_opening, f"at most {GOOD.silence}", "silence_not_still"),
+    ):
+        yield Row(f"{name}: {what}", f"{value:.3f}", bar, code not in card.below_good)
+
+
+def unseen_rows(clip: Clip, folder: Path, *, by_hand: bool) -> Iterator[Row]:
+    """Train on the first part of the clip, perform the rest, measure the encoded file against what the person did.
+
+    `by_hand`: word times of the corpus, in training and performance; else every time is found by alignment.
+    """
+    train, test, seen, told = _split(clip, folder, by_hand)
+    model = folder / "first.avatar"
+    default_engine().build(train, CONSENT, model, spoken=seen)
+    real = survey(test, 25, 0, lambda _share: None)
+    speech = _speech(test, told)
+    drawn = _performed(model, speech, real, folder)
+    silent = replace(speech, phones=(Phone("sil", 0.0, speech.duration_s),))
+    idle = _performed(model, silent, real, folder)
+    nearest = _nearest(train, seen, speech, real)
+    how = "words timed by hand" if by_hand else "words timed by alignment"
+    found, plain, retrieved = (_likeness(lips, real) for lips in (drawn, idle, nearest))
+    name = f"{clip.path.stem}, unseen {speech.duration_s:.0f} s, {how}"
+    bar = f"r at least {UNSEEN_R}, at most {UNSEEN_DISTANCE} %"
+    held = found.opening_r >= UNSEEN_R and found.distance <= UNSEEN_DISTANCE
+    yield Row(f"{name}: the double", str(found), bar, held)
+    commanded = commanded_lips(speech, real.fps, load_model(model).habits).opening[: len(real.seen)]
+    r = np.corrcoef(commanded[real.seen], real.opening[real.seen])[0, 1]
+    yield Row(f"{name}: what it was told", f"opening r {r:.2f}")
+    yield Row(f"{name}: baseline, idle footage", str(plain))
+    yield Row(f"{name}: baseline, nearest mouth", str(retrieved))
+
+
+def _split(clip: Clip, folder: Path, by_hand: bool) -> tuple[Path, Path, Spoken, Spoken]:
+    """Both parts as files, and what is said in each."""
+    samples, cut = mono_sound(clip.path, _RATE), round(clip.split_s * 25)
+    train, test = folder / "first.mp4", folder / "rest.mp4"
+    for path, part in ((train, slice(0, cut)), (test, slice(cut, None))):
+        frames = islice(constant_rate_frames(clip.path, fps=25, max_side=1920), part.start, part.stop)
+        sound = samples[part.start * _RATE // 25 : None if part.stop is None else part.stop * _RATE // 25]
+        write_mp4(path, frames, fps=25, samples=sound, rate=_RATE, encoding=Encoding(crf=12))
+    first = tuple(word for word in clip.words if word.end_s <= clip.split_s)
+    rest = tuple(
+        Word(word.text, word.start_s - clip.split_s, word.end_s - clip.split_s)
+        for word in clip.words
+        if word.start_s >= clip.split_s
+    )
+    told = [Spoken(_text(words), clip.language, words if by_hand else ()) for words in (first, rest)]
+    return train, test, told[0], told[1]
+
+
+def _text(words: tuple[Word, ...]) -> str:
+    """A pause in the recording is written as a full stop."""
+    parts = [words[0].text]
+    for before, word in pairwise(words):
+        parts.append((". " if word.start_s - before.end_s > 0.4 else " ") + word.text)
+    return "".join(parts) + "."
+
+
+def _speech(clip: Path, told: Spoken) -> Speech:
+    samples = mono_sound(clip, _RATE)
+    if told.words:
+        phones = phones_within(told.words, told.language, len(samples) / _RATE)
+    else:
+        phones = align(samples, _RATE, told.text, told.language).phones
+    return Speech(samples, _RATE, phones, told.words, told.text, told.language)
+
+
+def _performed(model: Path, speech: Speech, real: Footage, folder: Path) -> Complex:
+    """Perform at 720p, encode, read back: lips complex [n, LIPS] in the real footage's canonical units."""
+    film = folder / "performed.mp4"
+    frames = default_engine().perform(model, speech, width=1280, height=720, fps=25)
+    write_mp4(film, frames, fps=25, samples=speech.samples, rate=speech.rate)
+    read = survey(film, 25, 0, lambda _share: None)
+    lips = np.full((len(real.seen), LIPS), np.nan + 0j)
+    for number in np.flatnonzero(read.seen[: len(lips)]):
+        lips[number] = Similarity.between(read.stable[number], real.reference)(read.points[number])[:LIPS]
+    return lips
+
+
+def _nearest(train: Path, told: Spoken, speech: Speech, real: Footage) -> Complex:
+    """For every frame the training frame with the most similar surrounding sounds: its true lips."""
+    footage = survey(train, 25, 0, lambda _share: None)
+    known = features(_speech(train, told).phones, 25, len(footage.seen))
+    wanted = features(speech.phones, 25, len(real.seen))
+    usable = np.flatnonzero(footage.seen)
+    distance = (wanted**2).sum(axis=1)[:, None] + (known[usable] ** 2).sum(axis=1) - 2 * wanted @ known[usable].T
+    return np.asarray(footage.canonical[usable[np.argmin(distance, axis=1)], :LIPS])
+
+
+def _likeness(lips: Complex, real: Footage) -> Likeness:
+    good = real.seen & np.isfinite(lips).all(axis=1)
+    truth, found = real.canonical[good, :LIPS], lips[good]
+    centred = (found - found.mean(axis=1, keepdims=True)) - (truth - truth.mean(axis=1, keepdims=True))
+    return Likeness(
+        _r(gap(found), gap(truth)),
+        _r(spread(found), spread(truth)),
+        100 * float(np.abs(centred).mean()),
+        100 * float(np.abs(found - truth).mean()),
+    )
+
+
+def _r(one: Reals, other: Reals) -> float:
+    return float(np.corrcoef(one, other)[0, 1]) if one.std() and other.std() else 0.0
