@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 
 import av
 
+from avatars.engine.stages import Stages
 from avatars.speech import Speech
 
 Progress = Callable[[float, str], None]
@@ -84,8 +85,19 @@ class Engine(Protocol):
     @property
     def version(self) -> str: ...
 
-    def build(self, clip: Path, consent: ConsentEvidence, out: Path, progress: Progress = unwatched) -> AvatarCard:
-        """Write one model file to `out`. Raises FootageUnsuitable, ModalityRefused, MediaError."""
+    def build(
+        self,
+        clip: Path,
+        consent: ConsentEvidence,
+        out: Path,
+        progress: Progress = unwatched,
+        stages: Stages = ...,
+    ) -> AvatarCard:
+        """Write one model file to `out`. Raises FootageUnsuitable, ModalityRefused, MediaError.
+
+        With `stages` a build that was interrupted goes on after the last stage it finished. The same clip gives the
+        same bytes, interrupted or not.
+        """
         ...
 
     def perform(

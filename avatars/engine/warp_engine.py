@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
 from avatars.engine.bank import MouthBank, MouthCutter, choose_mouths
@@ -21,10 +22,11 @@ from avatars.engine.drive import Choreography
 from avatars.engine.errors import ModalityRefused
 from avatars.engine.footage import Footage, stored_frames, survey
 from avatars.engine.framing import frame_for
-from avatars.engine.geometry import Complex, ShapeModel, learn_shape
+from avatars.engine.geometry import Complex, Reals, ShapeModel, learn_shape
 from avatars.engine.package import AvatarModel, BaseTrack, load_model, save_model
 from avatars.engine.reel import write_reel
 from avatars.engine.render import Renderer
+from avatars.engine.stages import NoStages, Stages, staged
 from avatars.media import frame_of, open_media, target_rate
 from avatars.speech import Speech
 
@@ -42,15 +44,30 @@ class WarpEngine:
     name: str = "warp"
     version: str = "1"
 
-    def build(self, clip: Path, consent: ConsentEvidence, out: Path, progress: Progress = unwatched) -> AvatarCard:
+    def build(
+        self,
+        clip: Path,
+        consent: ConsentEvidence,
+        out: Path,
+        progress: Progress = unwatched,
+        stages: Stages = NoStages(),  # noqa: B008 (it holds no state)
+    ) -> AvatarCard:
         """See `contract.Engine.build`. Reads the clip twice; memory grows with the mouths kept, not its pixels."""
         if "face" not in consent.modalities:
             raise ModalityRefused("consent_without_face", "The consent does not cover the face.")
         fps, frames = _rate_and_length(clip)
-        footage = survey(clip, fps, frames, lambda share: progress(0.65 * share, "Following the face"))
+        footage = staged(
+            stages,
+            "survey",
+            Footage,
+            lambda: survey(clip, fps, frames, lambda share: progress(0.65 * share, "Following the face")),
+        )
         shape = _learn(footage)
         window = choose_window(footage, shape)
-        film, bank = _second_pass(clip, footage, shape, window, out.parent, progress)
+        kept = staged(
+            stages, "bank", _Kept, lambda: _Kept.of(*_second_pass(clip, footage, shape, window, out.parent, progress))
+        )
+        film, bank = kept.film.tobytes(), kept.bank()
         base = _track(footage, window)
         package = {"film": film, "base": base, "shape": shape, "bank": bank, "consent": consent}
         sha256 = _sha256(clip)
@@ -114,6 +131,25 @@ class WarpPerformer:
             self._count += 1
             progress(number / len(commands), "Performing")
             yield frame
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The second pass as arrays: the film's bytes, uint8 [size], and the bank's fields."""
+
+    film: NDArray[np.uint8]
+    crops: NDArray[np.uint8]
+    points: NDArray[np.complex64]
+    opening: Reals
+    width: Reals
+    penalty: Reals
+
+    @classmethod
+    def of(cls, film: bytes, bank: MouthBank) -> _Kept:
+        return cls(np.frombuffer(film, np.uint8), **{field.name: getattr(bank, field.name) for field in fields(bank)})
+
+    def bank(self) -> MouthBank:
+        return MouthBank(**{field.name: getattr(self, field.name) for field in fields(MouthBank)})
 
 
 def _rate_and_length(clip: Path) -> tuple[int, int]:
