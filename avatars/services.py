@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -123,7 +123,7 @@ def start_recorded_avatar(
         "steps": [{"key": step.key, "least_s": step.least_s, "silent": step.silent} for step in steps],
     }
     with TemporaryFile() as bundle:  # without a name: nothing of it stays when this process dies
-        write_bundle(bundle, asked, {key: take.file for key, take in ordered.items()})
+        write_bundle(bundle, asked, {key: cast(IO[bytes], take.file) for key, take in ordered.items()})
         size = bundle.tell()
         bundle.seek(0)
         return start_avatar(

@@ -15,7 +15,8 @@ _SCREEN_PROGRAMS = ("obs-studio", "obs studio", "replaykit", "screencapture", "s
                     "bandicam", "fraps", "manycam", "xsplit")  # fmt: skip
 _TAGS = ("encoder", "encoding_tool", "software", "comment", "writing_application", "title", "handler_name")
 _SAME, _MOVED = 0.02, 0.25
-_LEAST_REPEATS, _SHARES, _REGULAR = 8, (0.05, 0.6), 0.6
+_LEAST_REPEATS, _REGULAR = 8, 0.6
+_LEAST_SHARE, _MOST_SHARE = 0.05, 0.6
 
 
 def check_replay(path: Path, record: PictureRecord) -> list[Finding]:
@@ -40,7 +41,8 @@ def _repeated(record: PictureRecord) -> float | None:
     steps = np.abs(np.diff(record.thumbs.astype(np.int16), axis=0)).mean(axis=(1, 2))
     moving = np.minimum(np.roll(steps, 1), np.roll(steps, -1)) > _MOVED
     same = np.flatnonzero((steps < _SAME) & moving)
-    if len(same) < _LEAST_REPEATS or not _SHARES[0] < len(same) / max(1, np.count_nonzero(moving)) < _SHARES[1]:
+    share = len(same) / max(1, int(np.count_nonzero(moving)))
+    if len(same) < _LEAST_REPEATS or not _LEAST_SHARE < share < _MOST_SHARE:
         return None
     gaps = np.diff(same)
     usual = np.median(gaps)
