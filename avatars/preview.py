@@ -22,7 +22,7 @@ from avatars.speech import Phone, Speech, Voice, speak
 from compliance.disclosure.glyphs import check_glyphs, load_font
 
 WIDTH, HEIGHT, FPS = 640, 360, 25
-WORDS = "AI PREVIEW · NOT FOR RELEASE · AI 生成预览，不得发布"
+WORDS = "AI PREVIEW · NOT FOR RELEASE · 人工智能生成"
 TEXTS = {
     "en": "This is a preview of a digital double. Maybe Bob bought a warm apple pie before we moved.",
     "zh": "这是数字替身的预览。妈妈买了八块苹果派，我们明天再品尝。",
