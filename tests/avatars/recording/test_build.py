@@ -19,7 +19,7 @@ from avatars.engine.warp_engine import WarpEngine
 from avatars.models import Avatar, AvatarState
 from avatars.stages import StoredStages
 from compliance import storage
-from compliance.consent.services import withdraw_consent
+from compliance.consent.services import withdraw_grant
 from compliance.jobs.models import Job
 from tests.road import World
 
@@ -109,7 +109,7 @@ def test_paused_resumed_shown_held_and_withdrawn(
         avatar_command("perform", avatar.pk, "--script", script, "--out", out)
     assert not out.exists()
 
-    withdraw_consent(grant=world.grant, by=world.streamer)
+    withdraw_grant(grant=world.grant, by=world.streamer)
     run_jobs()
     avatar.refresh_from_db()
     assert (avatar.state, avatar.face, avatar.preview) == (AvatarState.DESTROYED, "", "")
@@ -129,7 +129,7 @@ def test_a_withdrawal_during_the_build_leaves_no_stage_behind(
     keep = StoredStages.keep
 
     def withdraw_first(self: StoredStages, name: str, content: bytes) -> None:
-        withdraw_consent(grant=grant, by=world.streamer)
+        withdraw_grant(grant=grant, by=world.streamer)
         keep(self, name, content)
 
     monkeypatch.setattr(StoredStages, "keep", withdraw_first)
