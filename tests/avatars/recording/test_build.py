@@ -105,7 +105,7 @@ def test_paused_resumed_shown_held_and_withdrawn(
 
     script, out = tmp_path / "hello.txt", tmp_path / "hello.mp4"
     script.write_text("大家好。", encoding="utf-8")
-    with pytest.raises(CommandError, match=r"on hold. Nothing was written.\n.*review"):
+    with pytest.raises(CommandError, match=r"on hold. Nothing was written.\n.*script_not_approved"):
         avatar_command("perform", avatar.pk, "--script", script, "--out", out)
     assert not out.exists()
 
