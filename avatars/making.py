@@ -5,28 +5,31 @@ Kept apart from the other services because it loads the face and picture librari
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
+import base64
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from PIL import Image
 
 from avatars.capture.report import CaptureReport
+from avatars.capture.report import error as error_finding
 from avatars.engine import AvatarCard, ConsentEvidence
 from avatars.engines import building_engine, engine_of
 from avatars.errors import FootageRefused
 from avatars.media import Encoding
 from avatars.models import Avatar, AvatarState, Script
+from avatars.preview import make_preview, preview_still
 from avatars.rendering import Disclosure, render
+from avatars.selectors import earlier_face
 from avatars.services import MODALITIES, require_consent_to_build
-from avatars.speech import Phone, Speech
+from avatars.stages import StoredStages, forget_stages
 from avatars.voices import speak_as
 from compliance import storage
 from compliance.consent.models import Grant
@@ -36,6 +39,7 @@ from compliance.errors import BadInput, Refused
 from compliance.jobs.context import JobContext
 from compliance.ledger.events import Event
 from compliance.ledger.services import record
+from compliance.provenance.selectors import read_aigc, read_provenance
 from compliance.release.models import Take, TakeState
 from compliance.release.permits import PermitClaims, verify_permit
 from compliance.release.selectors import live_permit, permit_key
@@ -43,10 +47,17 @@ from compliance.release.services import ask_for_permit, digest_of, submit_render
 from compliance.sandbox import Limits, run_sandboxed
 from watermark import MarkPatterns
 
+# IPTC digital source types of what no camera has seen, or not only a camera.
+AI_SOURCES = frozenset(
+    {"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "algorithmicMedia", "compositeSynthetic"}
+)
+
 
 # --- building ---
 def build_avatar(context: JobContext, *, avatar_id: UUID) -> dict[str, Any]:
     """Check the clip in the sandbox, then make the model. Repeats safely; refused footage is deleted.
+
+    Finished stages are kept: a build that was paused or whose worker died goes on after the last of them.
 
     Raises:
         FootageRefused: the clip cannot be used; the findings are stored with the avatar.
@@ -55,47 +66,104 @@ def build_avatar(context: JobContext, *, avatar_id: UUID) -> dict[str, Any]:
     if avatar.state != AvatarState.BUILDING:
         return {"state": avatar.state}
     require_consent_to_build(avatar.grant)
-    with storage.local_copy(avatar.footage) as clip:
+    engine = building_engine()
+    stages = StoredStages(avatar.id, f"{avatar.footage_sha256} {engine.name} {engine.version}", context)
+    with storage.local_copy(avatar.footage) as stored:
         try:
-            report = _check_footage(context, clip)
+            clip, steps = _clip(context, avatar, stored)
+            report, pictures = _checked(context, avatar, clip, steps, stages)
         except BadInput as error:
-            _refuse_footage(context, avatar, [{"code": error.code, "text": error.text, "severity": "error"}], {})
+            _refuse_footage(context, avatar, [_finding_of(error)], {})
             raise
         if not report.ok:
             findings = [finding.to_json() for finding in report.findings]
-            _refuse_footage(context, avatar, findings, report.facts)
+            _refuse_footage(context, avatar, findings, report.facts, pictures)
             worst = next(f for f in report.findings if f.severity == "error")
             raise FootageRefused(worst.code, worst.text, findings=findings)
         package = context.folder / "model"
-        card = _build_model(context, avatar, report, clip, package)
-        return _keep_model(context, avatar, report, package, card)
+        card = _build_model(context, avatar, report, clip, package, stages)
+        outcome = _keep_model(context, avatar, report, package, card, steps)
+    forget_stages(avatar.id)
+    return outcome
+
+
+def _finding_of(error: BadInput) -> dict[str, Any]:
+    """A refusal as a finding; one that carries a finding of its own keeps it."""
+    plain = {"code": error.code, "text": error.text, "severity": "error", "at_s": None}
+    return dict(error.details.get("finding", plain))
+
+
+# --- the clip ---
+def _clip(context: JobContext, avatar: Avatar, stored: Path) -> tuple[Path, list[dict[str, Any]]]:
+    """The footage as one clip and where its steps lie; takes recorded in the browser are joined for this attempt."""
+    if not avatar.capture:
+        return stored, []
+    joined = context.folder / "minute.mkv"
+    memory_mb, file_mb = settings.AVOW_SANDBOX_MEMORY_MB, settings.AVOW_MAX_UPLOAD_MB
+    limits = Limits(memory_mb=memory_mb, cpu_s=120, wall_s=300, file_mb=file_mb)
+    context.progress(0.0, _("Joining the takes"))
+    times = run_sandboxed("avatars.capture.join", str(stored), str(joined), limits=limits)["steps"]
+    asked = {step["key"]: step for step in avatar.capture["steps"]}
+    return joined, [{**asked[time["key"]], **time} for time in times]
+
+
+def _checked(
+    context: JobContext, avatar: Avatar, clip: Path, steps: list[dict[str, Any]], stages: StoredStages
+) -> tuple[CaptureReport, dict[str, str]]:
+    """The report on the clip and the pictures of its findings (number -> JPEG as base64)."""
+    if (kept := stages.load("check")) is None:
+        result = _check_footage(context, avatar, clip, steps)
+        stages.keep("check", kept := json.dumps(result).encode())
+    found = json.loads(kept)
+    return CaptureReport.from_json(found), found["pictures"]
+
+
+def _check_footage(
+    context: JobContext, avatar: Avatar, clip: Path, steps: list[dict[str, Any]]
+) -> dict[str, Any]:
+    _refuse_what_declares_itself(clip)
+    question = context.folder / "question.json"
+    question.write_text(json.dumps({"steps": steps, "earlier_face": earlier_face(avatar)}), encoding="utf-8")
+    return run_sandboxed(
+        "avatars.capture",
+        str(clip),
+        str(question),
+        limits=Limits(memory_mb=settings.AVOW_SANDBOX_MEMORY_MB, cpu_s=900, wall_s=900),
+        progress=lambda line: context.progress(0.4 * float(line["progress"]), _("Checking the footage")),
+    )
+
+
+def _refuse_what_declares_itself(clip: Path) -> None:
+    """A double is made from a camera's recording, never from what says itself that AI made it.
+
+    Raises:
+        BadInput: ai_declared, with the finding.
+    """
+    credentials = read_provenance(clip)
+    sources = {action.get("digitalSourceType", "").rsplit("/", 1)[-1] for action in credentials.actions} & AI_SOURCES
+    if credentials.mark:
+        sources.add("Avow")
+    if read_aigc(clip).labels:
+        sources.add("AIGC, GB 45438")
+    if sources:
+        finding = error_finding("ai_declared", source=", ".join(sorted(sources)))
+        raise BadInput(finding.code, finding.text, finding=finding.to_json())
 
 
 def _build_model(
-    context: JobContext, avatar: Avatar, report: CaptureReport, clip: Path, package: Path
+    context: JobContext, avatar: Avatar, report: CaptureReport, clip: Path, package: Path, stages: StoredStages
 ) -> AvatarCard:
     """Have the engine make the model; a clip it cannot use, or makes nothing good of, is refused like any other."""
     evidence = ConsentEvidence(str(avatar.grant_id), avatar.grant.digest, MODALITIES)
     try:
-        card = building_engine().build(clip, evidence, package, _staged(context, 0.4, 1.0))
+        card = building_engine().build(clip, evidence, package, _staged(context, 0.4, 0.97), stages=stages)
         if not card.usable:
             text = _("The model made of this clip is not good enough (%(reasons)s). Please record a calmer clip.")
             raise FootageRefused("model_below_the_floor", text % {"reasons": ", ".join(card.reasons)})
     except BadInput as error:
-        finding = {"code": error.code, "text": error.text, "severity": "error", "at_s": None}
-        _refuse_footage(context, avatar, [finding], report.facts)
+        _refuse_footage(context, avatar, [_finding_of(error)], report.facts)
         raise
     return card
-
-
-def _check_footage(context: JobContext, clip: Path) -> CaptureReport:
-    result = run_sandboxed(
-        "avatars.capture",
-        str(clip),
-        limits=Limits(memory_mb=settings.AVOW_SANDBOX_MEMORY_MB, cpu_s=900, wall_s=900),
-        progress=lambda line: context.progress(0.4 * float(line["progress"]), _("Checking the footage")),
-    )
-    return CaptureReport.from_json(result)
 
 
 def _staged(context: JobContext, start: float, end: float) -> Callable[[float, str], None]:
@@ -103,38 +171,73 @@ def _staged(context: JobContext, start: float, end: float) -> Callable[[float, s
     return lambda fraction, step: context.progress(start + (end - start) * fraction, step)
 
 
-def _refuse_footage(context: JobContext, avatar: Avatar, findings: list[Any], facts: dict[str, Any]) -> None:
-    """Footage that cannot be used is not kept: it is a person's face without a purpose."""
+def _refuse_footage(
+    context: JobContext,
+    avatar: Avatar,
+    findings: list[Any],
+    facts: dict[str, Any],
+    pictures: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Footage that cannot be used is not kept: it is a person's face without a purpose. Small pictures of the seconds
+    in question stay for a day, so that the person sees what to do otherwise.
+    """
     with transaction.atomic():
         context.confirm()
+        names = {number: f"findings/{avatar.id}/{number}.jpg" for number in pictures}
         Avatar.objects.filter(pk=avatar.pk).update(
-            state=AvatarState.FAILED, findings=findings, facts=facts, footage=""
+            state=AvatarState.FAILED,
+            findings=findings,
+            facts=_without_face(facts),
+            footage="",
+            pictures=names,
         )
+        for number, name in names.items():
+            storage.save_bytes(name, base64.b64decode(pictures[number]))
     storage.delete(avatar.footage)
+    forget_stages(avatar.id)
+
+
+def _without_face(facts: dict[str, Any]) -> dict[str, Any]:
+    """A description of a face is not a figure to be shown; it has a column that dies with the avatar."""
+    return {name: value for name, value in facts.items() if name != "face"}
 
 
 def _keep_model(
-    context: JobContext, avatar: Avatar, report: CaptureReport, package: Path, card: AvatarCard
+    context: JobContext,
+    avatar: Avatar,
+    report: CaptureReport,
+    package: Path,
+    card: AvatarCard,
+    steps: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """A withdrawal that comes while the model is being made wins: what was made is deleted again.
 
-    The row names the file before there is one, so that a withdrawal also finds what a killed worker left. The file is
+    The row names the files before there are any, so that a withdrawal also finds what a killed worker left. They are
     stored while the job is locked, so that none can come between them.
     """
-    digest, name, poster = storage.sha256_file(package), f"models/{avatar.id}", f"posters/{avatar.id}.jpg"
-    picture = _still(package)
+    digest = storage.sha256_file(package)
+    names = {
+        "model": f"models/{avatar.id}", "poster": f"posters/{avatar.id}.jpg", "preview": f"previews/{avatar.id}.mp4",
+    }  # fmt: skip
+    picture, film = preview_still(package), context.folder / "preview.mp4"
+    context.progress(0.98, _("Making the preview"))
+    make_preview(package, film, language=avatar.capture.get("language", "en"), codec=settings.AVOW_VIDEO_ENCODER)
     with transaction.atomic():
         context.confirm()
-        Avatar.objects.filter(pk=avatar.pk, state=AvatarState.BUILDING).update(model=name, poster=poster)
+        Avatar.objects.filter(pk=avatar.pk, state=AvatarState.BUILDING).update(**names)
     try:
         with transaction.atomic():
             context.confirm()
             require_consent_to_build(avatar.grant)
             locked = Avatar.objects.select_for_update().get(pk=avatar.pk, state=AvatarState.BUILDING)
-            storage.save_file(name, package)
-            storage.save_bytes(poster, picture)
+            storage.save_file(names["model"], package)
+            storage.save_file(names["preview"], film)
+            storage.save_bytes(names["poster"], picture)
             locked.findings = [finding.to_json() for finding in report.findings]
-            locked.facts, locked.card = report.facts, card.to_json()
+            locked.facts, locked.face = _without_face(report.facts), report.facts.get("face", "")
+            locked.card = card.to_json()
+            if steps:
+                locked.capture = {**locked.capture, "steps": steps}
             locked.engine = f"{card.engine} {card.version}"
             locked.digest = digest
             locked.state, locked.ready_at = AvatarState.READY, timezone.now()
@@ -147,19 +250,10 @@ def _keep_model(
                 data={"model": digest, "footage": avatar.footage_sha256, "grant": avatar.grant.digest},
             )
     except Exception:
-        storage.delete(name)
-        storage.delete(poster)
+        for name in names.values():
+            storage.delete(name)
         raise
     return {"state": AvatarState.READY, "digest": digest}
-
-
-def _still(package: Path) -> bytes:
-    """One frame of the silent double as JPEG: what brand legal looks at before approving the figure."""
-    silence = Speech(np.zeros(4800, np.float32), 24000, (Phone("sil", 0.0, 0.2),), (), "", "en")
-    frames = engine_of(package).perform(package, silence, width=640, height=360, fps=25)
-    target = io.BytesIO()
-    Image.fromarray(next(frames).to_ndarray(format="rgb24")).save(target, "JPEG", quality=85)
-    return target.getvalue()
 
 
 # --- performing ---

@@ -20,7 +20,10 @@ class AvatarState(models.TextChoices):
 class Avatar(models.Model):
     """A model of one consenting person, made from one clip under one grant; it dies with the grant.
 
-    `footage` and `model` are names in private storage; `digest` is the SHA-256 of the model package.
+    `footage`, `model`, `poster` and `preview` are names in private storage; `digest` is the SHA-256 of the model
+    package. `face`: the usual face of the footage (`capture.identity`), for the same-person check. `capture`: what was
+    asked of a person who recorded in the browser, and where each step lies. `pictures`: number of a finding -> name of
+    its picture; kept for a day.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -33,12 +36,16 @@ class Avatar(models.Model):
     footage_sha256 = models.CharField(max_length=64)
     findings = models.JSONField(default=list)
     facts = models.JSONField(default=dict)
+    capture = models.JSONField(default=dict)
+    pictures = models.JSONField(default=dict)
+    face = models.TextField(blank=True)
     state = models.CharField(max_length=10, choices=AvatarState.choices, default=AvatarState.BUILDING)
     engine = models.CharField(max_length=60, blank=True)
     model = models.CharField(max_length=200, blank=True)
     digest = models.CharField(max_length=64, blank=True)
     card = models.JSONField(default=dict)
     poster = models.CharField(max_length=200, blank=True)
+    preview = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     ready_at = models.DateTimeField(null=True)
     destroyed_at = models.DateTimeField(null=True)
@@ -51,7 +58,8 @@ class Avatar(models.Model):
                 name="avatar_ready_has_a_digest",
             ),
             models.CheckConstraint(
-                condition=~models.Q(state=AvatarState.DESTROYED) | models.Q(model="", footage="", poster=""),
+                condition=~models.Q(state=AvatarState.DESTROYED)
+                | models.Q(model="", footage="", poster="", preview="", face=""),
                 name="avatar_destroyed_holds_nothing",
             ),
         ]

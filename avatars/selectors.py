@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from avatars.models import Avatar, Script
 from compliance.accounts.models import Role, User
 from compliance.accounts.selectors import organisations_with_role
 from compliance.consent.models import Grant
+from compliance.consent.selectors import acts_as, lineage_ids
 from compliance.jobs.models import Job
 from compliance.release.models import Take
 
@@ -17,10 +18,30 @@ from compliance.release.models import Take
 STUDIO_ROLES = (Role.PRODUCER, Role.LEGAL, Role.ADMINISTRATOR)
 
 
+def recordable_grants_for(user: User) -> QuerySet[Grant]:
+    """Grants under which the person may record footage: as a producer, or because the likeness is theirs."""
+    producing = organisations_with_role(user, Role.PRODUCER)
+    mine = Q(grantee__in=producing) | Q(principal__in=acts_as(user))
+    return Grant.objects.filter(mine).select_related("principal", "grantee")
+
+
+def earlier_face(avatar: Avatar) -> str:
+    """The face of the newest other recording under the same consent, or one it replaces; "" when there is none."""
+    others = Avatar.objects.filter(grant_id__in=lineage_ids(avatar.grant)).exclude(pk=avatar.pk).exclude(face="")
+    return others.order_by("-created_at").values_list("face", flat=True).first() or ""
+
+
 def avatars_for(user: User) -> QuerySet[Avatar]:
     """Avatars of the organisations the person works in."""
     organisations = organisations_with_role(user, *STUDIO_ROLES)
     return Avatar.objects.filter(organisation__in=organisations).select_related("grant", "organisation")
+
+
+def avatars_visible_to(user: User) -> QuerySet[Avatar]:
+    """Avatars of the organisations the person works in, and those that copy them or their ward."""
+    copied = Avatar.objects.filter(grant__principal__in=acts_as(user)).values("pk")
+    seen = Q(pk__in=avatars_for(user).values("pk")) | Q(pk__in=copied)
+    return Avatar.objects.filter(seen).select_related("grant__principal", "organisation")
 
 
 def scripts_for(user: User) -> QuerySet[Script]:
@@ -38,6 +59,11 @@ def usable_grants_for(user: User) -> QuerySet[Grant]:
     """Grants from which the person may build as a producer; whether one is in force is decided at the door."""
     organisations = organisations_with_role(user, Role.PRODUCER)
     return Grant.objects.filter(grantee__in=organisations).select_related("principal", "grantee")
+
+
+def jobs_about(subject_id: UUID) -> QuerySet[Job]:
+    """Every job about an avatar or a take."""
+    return Job.objects.filter(subject_id=subject_id)
 
 
 def current_job(subject_id: UUID) -> Job | None:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from collections.abc import Mapping
+from datetime import timedelta
+from tempfile import TemporaryFile
+from typing import IO, Any, BinaryIO, cast
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from avatars.advice import advise
+from avatars.capture.bundle import write_bundle
+from avatars.capture.plan import CapturePlan
 from avatars.errors import AvatarNotReady, ScriptRefused
 from avatars.models import Avatar, AvatarState, Script
 from avatars.speech import estimate_duration_s
 from avatars.speech.errors import SpeechError
+from avatars.stages import builds_with_stages, forget_stages
 from compliance import storage
 from compliance.accounts.models import Organisation, User
 from compliance.consent.models import Grant
 from compliance.consent.rules import permits_build
 from compliance.consent.selectors import effective_grant
 from compliance.errors import BadInput, Refused
-from compliance.jobs.services import enqueue
+from compliance.jobs.models import Job
+from compliance.jobs.services import enqueue, pause, resume
 from compliance.ledger.events import Event
 from compliance.ledger.services import record
 from compliance.release.models import Take
@@ -34,6 +42,7 @@ from compliance.release.services import (
 
 # What the built-in engine copies of a person; a voice is copied only by engines that say so.
 MODALITIES = ("face", "voice")
+BUILD = "avatars.build"
 FORMATS = {"landscape": (1280, 720), "portrait": (720, 1280)}
 
 
@@ -47,8 +56,9 @@ def start_avatar(
     upload: BinaryIO,
     upload_name: str,
     upload_size: int,
+    capture: dict[str, Any] | None = None,
 ) -> Avatar:
-    """Keep the uploaded clip and queue checks and build.
+    """Keep the uploaded clip and queue checks and build. `capture`: what was asked, when it was recorded here.
 
     Raises:
         BadInput: footage_empty, footage_too_large.
@@ -72,15 +82,61 @@ def start_avatar(
             footage=stored,
             footage_name=storage.display_name(upload_name, "clip"),
             footage_sha256=sha256,
+            capture=capture or {},
         )
         enqueue(
-            kind="avatars.build",
+            kind=BUILD,
             args={"avatar_id": str(avatar.id)},
             organisation=organisation,
             grant_id=grant.id,
             subject_id=avatar.id,
         )
     return avatar
+
+
+def start_recorded_avatar(
+    *,
+    organisation: Organisation,
+    created_by: User,
+    grant: Grant,
+    name: str,
+    plan: CapturePlan,
+    takes: Mapping[str, UploadedFile[Any]],
+) -> Avatar:
+    """Keep a minute recorded in the browser, take by take, and queue checks and build.
+
+    Raises:
+        BadInput: capture_incomplete, capture_altered, footage_empty, footage_too_large.
+        Refused: consent_denies_build.
+    """
+    if plan.grant != str(grant.id):
+        raise BadInput("capture_altered", _("The recording's plan was altered. Please start again."))
+    steps = plan.steps()
+    ordered = {step.key: takes[step.key] for step in steps if step.key in takes}
+    if len(ordered) < len(steps):
+        missing = ", ".join(str(step.title) for step in steps if step.key not in ordered)
+        text = _("These takes are missing: %(takes)s. Please record them too.")
+        raise BadInput("capture_incomplete", text % {"takes": missing})
+    asked = {
+        "language": plan.language,
+        "sentence": plan.sentence,
+        "words": list(plan.words),
+        "steps": [{"key": step.key, "least_s": step.least_s, "silent": step.silent} for step in steps],
+    }
+    with TemporaryFile() as bundle:  # without a name: nothing of it stays when this process dies
+        write_bundle(bundle, asked, {key: cast(IO[bytes], take.file) for key, take in ordered.items()})
+        size = bundle.tell()
+        bundle.seek(0)
+        return start_avatar(
+            organisation=organisation,
+            created_by=created_by,
+            grant=grant,
+            name=name,
+            upload=bundle,
+            upload_name=_("recorded in the browser"),
+            upload_size=size if all(take.size for take in ordered.values()) else 0,
+            capture=asked,
+        )
 
 
 def require_consent_to_build(grant: Grant) -> None:
@@ -93,6 +149,38 @@ def require_consent_to_build(grant: Grant) -> None:
             " ".join(reason.text for reason in decision.reasons),
             reasons=[reason.code for reason in decision.reasons],
         )
+
+
+def pause_build(*, avatar: Avatar) -> None:
+    """Set a build aside; what it has finished is kept."""
+    pause(jobs=Job.objects.filter(kind=BUILD, subject_id=avatar.id))
+
+
+def resume_build(*, avatar: Avatar) -> None:
+    """Let a paused build go on. Does nothing to one that is not paused."""
+    job = Job.objects.filter(kind=BUILD, subject_id=avatar.id).order_by("-created_at").first()
+    if job is not None and avatar.state == AvatarState.BUILDING:
+        resume(job=job)
+
+
+def forget_leftovers() -> int:
+    """Scheduler: delete pictures of findings after a day, and stages of builds that have ended. Returns of how many."""
+    limit = timezone.now() - timedelta(seconds=settings.AVOW_FINDING_PICTURES_KEEP_S)
+    old = list(Avatar.objects.exclude(pictures={}).filter(created_at__lt=limit))
+    for avatar in old:
+        _delete_pictures(avatar)
+    stored = builds_with_stages()
+    building = set(Avatar.objects.filter(pk__in=stored, state=AvatarState.BUILDING).values_list("pk", flat=True))
+    ended = [avatar_id for avatar_id in stored if avatar_id not in building]
+    for avatar_id in ended:
+        forget_stages(avatar_id)
+    return len(old) + len(ended)
+
+
+def _delete_pictures(avatar: Avatar) -> None:
+    for name in avatar.pictures.values():
+        storage.delete(name)
+    Avatar.objects.filter(pk=avatar.pk).update(pictures={})
 
 
 # --- scripts ---
@@ -182,11 +270,15 @@ def _destroy(avatar: Avatar, reason: str) -> bool:
     """Delete the files first: a row that says "destroyed" must never be ahead of the truth."""
     if avatar.state == AvatarState.DESTROYED:
         return False
-    for name in (avatar.model, avatar.poster, avatar.footage):
+    for name in (avatar.model, avatar.poster, avatar.preview, avatar.footage, *avatar.pictures.values()):
         storage.delete(name)
+    forget_stages(avatar.id)
     with transaction.atomic():
         Avatar.objects.filter(pk=avatar.pk).update(
-            state=AvatarState.DESTROYED, model="", poster="", footage="", destroyed_at=timezone.now()
+            state=AvatarState.DESTROYED,
+            destroyed_at=timezone.now(),
+            pictures={},
+            **dict.fromkeys(("model", "poster", "preview", "footage", "face"), ""),
         )
         record(
             event=Event.AVATARS_AVATAR_DESTROYED,

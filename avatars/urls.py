@@ -1,11 +1,16 @@
 from django.urls import path
 
-from avatars import views
+from avatars import capture_views, views
 
 app_name = "studio"
 urlpatterns = [
     path("", views.home, name="home"),
     path("avatars/new/", views.avatar_new, name="avatar-new"),
+    path("avatars/record/<uuid:pk>/", capture_views.record, name="avatar-record"),
+    path("avatars/<uuid:pk>/preview.mp4", views.avatar_preview, name="avatar-preview"),
+    path("avatars/<uuid:pk>/findings/<int:number>.jpg", views.avatar_finding, name="avatar-finding"),
+    path("avatars/<uuid:pk>/pause/", views.avatar_pause, name="avatar-pause"),
+    path("avatars/<uuid:pk>/resume/", views.avatar_resume, name="avatar-resume"),
     path("presenter.mp4", views.demo_clip, name="demo-clip"),
     path("avatars/<uuid:pk>/still.jpg", views.avatar_poster, name="avatar-poster"),
     path("avatars/<uuid:pk>/retry/", views.avatar_retry, name="avatar-retry"),

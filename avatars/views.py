@@ -7,20 +7,22 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from avatars import selectors, services
 from avatars.advice import advise
+from avatars.cost import cost_of
 from avatars.demo import PRESENTER, presenter_is_drawn
 from avatars.errors import AvatarNotReady
 from avatars.forms import AvatarForm, ScriptForm, TakeForm
 from avatars.models import Avatar, AvatarState, Script
-from compliance.accounts.access import active_organisation, role_required, signed_in
+from compliance.accounts.access import active_organisation, login_needed, role_required, signed_in
 from compliance.accounts.models import Organisation, Role, User
 from compliance.accounts.selectors import has_role
+from compliance.consent.selectors import acts_for
 from compliance.errors import AvowError
 from compliance.jobs.models import JobState
 from compliance.jobs.services import try_again
@@ -71,22 +73,57 @@ def avatar_new(request: HttpRequest) -> HttpResponse:
             form.add_error("clip", error.text)
         else:
             return redirect("studio:avatar", avatar.id)
-    context = {"form": form, "clip_ready": presenter_is_drawn()}
+    context = {"form": form, "clip_ready": presenter_is_drawn(), "grants": form.fields["grant"].queryset}  # type: ignore[attr-defined]
     return render(request, "studio/avatar_new.html", context, status=422 if form.errors else 200)
 
 
 @require_GET
-@studio
+@login_needed
 def avatar(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One avatar: its build, its findings, its card. Polled by itself while it is being built."""
-    found = get_object_or_404(selectors.avatars_for(signed_in(request)), pk=pk)
+    user = signed_in(request)
+    found = get_object_or_404(selectors.avatars_visible_to(user), pk=pk)
+    job = selectors.current_job(found.id)
     context = {
         "avatar": found,
-        "job": selectors.current_job(found.id),
-        "may_produce": has_role(signed_in(request), found.organisation, Role.PRODUCER),
+        "job": job,
+        "cost": cost_of(selectors.jobs_about(found.id)),
+        "may_produce": has_role(user, found.organisation, Role.PRODUCER),
+        "may_steer": may_steer(user, found),
+        "in_studio": has_role(user, found.organisation, *selectors.STUDIO_ROLES),
     }
     template = "studio/_avatar_state.html" if request.headers.get("HX-Request") else "studio/avatar.html"
     return render(request, template, context)
+
+
+def may_steer(user: User, avatar: Avatar) -> bool:
+    """Who may pause a build and let it go on: a producer, and the person it copies."""
+    return has_role(user, avatar.organisation, Role.PRODUCER) or acts_for(user, avatar.grant.principal)
+
+
+def _steered(request: HttpRequest, pk: UUID) -> Avatar:
+    """The avatar, for somebody who may steer its build; 404 for anybody else."""
+    user = signed_in(request)
+    found = get_object_or_404(selectors.avatars_visible_to(user), pk=pk)
+    if not may_steer(user, found):
+        raise Http404
+    return found
+
+
+@require_POST
+@login_needed
+def avatar_pause(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Set a build aside."""
+    services.pause_build(avatar=_steered(request, pk))
+    return redirect("studio:avatar", pk)
+
+
+@require_POST
+@login_needed
+def avatar_resume(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Let a paused build go on."""
+    services.resume_build(avatar=_steered(request, pk))
+    return redirect("studio:avatar", pk)
 
 
 @require_POST
@@ -101,11 +138,30 @@ def avatar_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @require_GET
-@studio
+@login_needed
 def avatar_poster(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """A still of the double."""
-    found = get_object_or_404(selectors.avatars_for(signed_in(request)).exclude(poster=""), pk=pk)
+    found = get_object_or_404(selectors.avatars_visible_to(signed_in(request)).exclude(poster=""), pk=pk)
     return serve(request, found.poster, content_type="image/jpeg")
+
+
+@require_GET
+@login_needed
+def avatar_preview(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """The double speaking, with words across every frame: see `preview`."""
+    found = get_object_or_404(selectors.avatars_visible_to(signed_in(request)).exclude(preview=""), pk=pk)
+    return serve(request, found.preview, content_type="video/mp4")
+
+
+@require_GET
+@login_needed
+def avatar_finding(request: HttpRequest, pk: UUID, number: int) -> HttpResponseBase:
+    """The picture of the second that a finding names."""
+    found = get_object_or_404(selectors.avatars_visible_to(signed_in(request)), pk=pk)
+    name = found.pictures.get(str(number))
+    if name is None:
+        raise Http404
+    return serve(request, name, content_type="image/jpeg")
 
 
 @require_GET
@@ -227,6 +283,7 @@ def take(request: HttpRequest, pk: UUID) -> HttpResponse:
         "take": found,
         "job": selectors.current_job(found.id),
         "steps": steps_of(found),
+        "cost": cost_of(selectors.jobs_about(found.id), played_s=found.estimated_s),
         "reviews": Review.objects.filter(
             organisation=found.organisation,
             digest__in=[found.avatar_digest, found.script_digest, found.campaign_digest],

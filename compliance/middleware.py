@@ -23,3 +23,17 @@ class RefusalMiddleware:
         if not isinstance(error, AvowError):
             return None
         return render(request, "refused.html", {"error": error}, status=error.http_status)
+
+
+class PermissionsPolicyMiddleware:
+    """No page may use camera, microphone or place, but the one that says so itself."""
+
+    POLICY = "camera=(), microphone=(), geolocation=(), display-capture=()"
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Permissions-Policy", self.POLICY)
+        return response

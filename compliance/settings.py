@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "compliance.middleware.RefusalMiddleware",
+    "compliance.middleware.PermissionsPolicyMiddleware",
 ]
 
 ROOT_URLCONF = "compliance.urls"
@@ -220,6 +221,8 @@ WHITENOISE_USE_FINDERS = True
 FILE_UPLOAD_TEMP_DIR = None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 AVOW_MAX_UPLOAD_MB = env.int("AVOW_MAX_UPLOAD_MB", default=2048)
+# The consented minute, step by step: least and most seconds.
+AVOW_CAPTURE_SECONDS = {"still": (5, 8), "passcode": (3, 20), "idle": (25, 35), "reading": (20, 90)}
 AVOW_MAX_INSPECTION_MB = env.int("AVOW_MAX_INSPECTION_MB", default=512)
 
 # --- Work ---
@@ -260,6 +263,7 @@ AVOW_PERIODIC = {
     "release.sweep": ("compliance.release.sweeping.sweep", 300),
     "consent.resume": ("compliance.consent.cascade.resume", 30),
     "consent.expire": ("compliance.consent.services.expire_grants", 60),
+    "avatars.forget": ("avatars.services.forget_leftovers", 600),
     "inspection.forget": ("compliance.inspection.services.forget_expired", 300),
     "archive.plan": ("streaming.archive.services.plan_parts", 30),
     "archive.expire": ("streaming.archive.expiry.expire", 3600),
@@ -341,6 +345,13 @@ AVOW_SPEECH_SERVER = env.json("AVOW_SPEECH_SERVER", default={})
 AVOW_VIDEO_ENCODER = env.str("AVOW_VIDEO_ENCODER", default="libx264")
 AVOW_VIDEO_PRESET = env.str("AVOW_VIDEO_PRESET", default="medium")
 AVOW_VIDEO_CRF = env.int("AVOW_VIDEO_CRF", default=20)
+# What the cost of a clip is reckoned from. Watts of one busy core with its share of the machine, by default; a price
+# per core and hour only when the operator names one.
+AVOW_CORE_WATTS = env.float("AVOW_CORE_WATTS", default=10.0)
+AVOW_CPU_HOUR_PRICE = env.float("AVOW_CPU_HOUR_PRICE", default=0.05 if AVOW_DEMO else None)
+AVOW_CURRENCY = env.str("AVOW_CURRENCY", default="EUR")
+# How long the pictures that explain a refusal are kept.
+AVOW_FINDING_PICTURES_KEEP_S = env.int("AVOW_FINDING_PICTURES_KEEP_S", default=24 * 3600)
 AVOW_SANDBOX_MEMORY_MB = env.int("AVOW_SANDBOX_MEMORY_MB", default=8192)
 
 # --- API ---

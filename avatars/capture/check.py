@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,11 @@ import numpy as np
 
 from avatars.capture.appearance import check_faces, check_motion
 from avatars.capture.container import check_container
+from avatars.capture.identity import METHOD
+from avatars.capture.minute import StepTime, check_minute
+from avatars.capture.person import check_person, mean_face, pack_face, unpack_face
 from avatars.capture.picture import PictureRecord, watch
+from avatars.capture.replay import check_replay
 from avatars.capture.report import CaptureLimits, CaptureReport, Finding, Unfit
 from avatars.capture.sound import check_match, check_sound, listen
 
@@ -23,7 +27,12 @@ def _silent(_fraction: float, _step: str) -> None:
 
 
 def check_capture(
-    path: Path, *, limits: CaptureLimits | None = None, progress: Progress = _silent
+    path: Path,
+    *,
+    limits: CaptureLimits | None = None,
+    steps: Sequence[StepTime] = (),
+    earlier_face: str = "",
+    progress: Progress = _silent,
 ) -> CaptureReport:
     """Judge a local video file; never raises for anything the file contains.
 
@@ -33,6 +42,8 @@ def check_capture(
     Args:
         path: a local file; its name plays no part.
         limits: what is accepted, `CaptureLimits()` when left out.
+        steps: where the steps of a recorded minute lie, when it is one.
+        earlier_face: the face recorded before under the same consent (`facts["face"]` of that report), "" for none.
         progress: called with a fraction 0..1 and the name of the step.
     """
     limits = limits or CaptureLimits()
@@ -52,9 +63,11 @@ def check_capture(
         face_findings = check_faces(record.samples, limits)
         motion_findings, facts["cuts_s"] = check_motion(record)
         match_findings, facts["lip_match"] = check_match(record.samples, sound)
-        findings += face_findings + motion_findings
+        findings += face_findings + motion_findings + check_replay(path, record)
+        findings += check_minute(steps, sound)
         if not face_findings or face_findings[0].code not in {"no_face", "two_faces"}:
             findings += match_findings
+            findings += check_person(record.samples, limits, unpack_face(earlier_face))
         facts |= _face_facts(record)
     except Unfit as unfit:
         findings.append(unfit.finding)
@@ -71,5 +84,7 @@ def _face_facts(record: PictureRecord) -> dict[str, Any]:
         "face_share": round(len(seen) / len(record.samples), 4),
         "face_width_px": round(float(np.median([sample.width_px for sample in seen]))),
         "face_luma": round(float(np.median([sample.luma for sample in seen]))),
+        "face": pack_face(mean_face(record.samples)),
+        "face_method": METHOD,
         "face_sharpness": round(float(np.median([sample.sharpness for sample in seen])), 1),
     }

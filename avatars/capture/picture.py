@@ -14,6 +14,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from avatars import faces
+from avatars.capture.identity import Descriptor, describe_face
+from avatars.capture.mouth import MouthLook, look_at_mouth
 from avatars.capture.report import CaptureLimits, Unfit, error
 from avatars.capture.sharpness import face_sharpness
 from avatars.media import Plane, Upright, open_media, planes_of, rgb_of, seconds_of
@@ -29,7 +31,8 @@ class FaceSample:
 
     `width_px`: face outline in pixels of the delivered picture. `opening`: lips, in eye distances. `yaw`: see
     `faces.yaw_share`. `luma`: mean 0..255; `glare`: share of the face above 228. `sharpness`: see
-    `face_sharpness`. `inside`: the whole outline lies in the picture.
+    `face_sharpness`. `inside`: the whole outline lies in the picture. `descriptor`: see `identity`; `mouth`: see
+    `mouth`; both None without a face.
     """
 
     at_s: float
@@ -41,6 +44,8 @@ class FaceSample:
     glare: float = 0.0
     sharpness: float = 0.0
     inside: bool = True
+    descriptor: Descriptor | None = None
+    mouth: MouthLook | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,8 @@ def _guard(frame: av.VideoFrame, now: float, size: tuple[int, int]) -> None:
 def _look(
     picture: av.VideoFrame, delivered: av.VideoFrame, reader: faces.FaceReader, at_s: float
 ) -> FaceSample:
-    found = reader.read(rgb_of(picture))
+    rgb = rgb_of(picture)
+    found = reader.read(rgb)
     if not found:
         return FaceSample(at_s, 0)
     boxes = [faces.face_box(points) for points in found]
@@ -138,4 +144,6 @@ def _look(
         glare=float((luma > 228).mean()) if luma.size else 0.0,
         sharpness=face_sharpness(luma),
         inside=left >= 0 and top >= 0 and right <= picture.width and bottom <= picture.height,
+        descriptor=describe_face(rgb, found[main]),
+        mouth=look_at_mouth(rgb, found[main]),
     )

@@ -36,6 +36,9 @@ class CaptureLimits:
     max_missing_share: float = 0.10
     max_crowd_share: float = 0.04
     min_speech_s: float = 3.0
+    good_speech_s: float = 15.0
+    min_snr_db: float = 10.0
+    good_snr_db: float = 20.0
 
 
 # Gettext msgids; `%(name)s` is filled from `Finding.values`.
@@ -110,7 +113,51 @@ TEXTS: dict[str, str] = {
     "clipping": (
         "The sound is distorted because it is too loud. Please lower the microphone level and record again."
     ),
-    "noisy_sound": "The background is loud. Please record in a quiet room.",
+    "noisy_sound": (
+        "The background is loud: the voice is %(snr)s dB above it, %(limit)s dB are aimed at. Please record in a "
+        "quiet room, close to the microphone."
+    ),
+    "music": (
+        "Music or a steady tone can be heard behind the voice. Please switch it off, also ventilators, and record "
+        "again."
+    ),
+    "little_speech": (
+        "Only %(seconds)s s of speech can be heard; the mouth is learnt best from %(limit)s s and more."
+    ),
+    "mouth_covered": (
+        "Something is before the mouth for %(seconds)s s: a hand, a microphone, a cup. Please keep it free."
+    ),
+    "face_changes": (
+        "Another face is seen for %(seconds)s s than at the beginning. Please record one person in one sitting."
+    ),
+    "not_the_same_person": (
+        "The face is not the one recorded earlier under this consent. Only the person who consented may be recorded; "
+        "if it is them, record again from the front in light like that of the first time, or ask for a new consent."
+    ),
+    "person_uncertain": (
+        "The face resembles the one recorded earlier under this consent only in part. A colleague should look at both."
+    ),
+    "frames_repeated": (
+        "Pictures are repeated in a regular pattern, as in a recording of a screen. Please upload what the camera made."
+    ),
+    "screen_recorder": (
+        "The file was made by %(program)s, which records screens. Please upload what the camera itself made."
+    ),
+    "ai_declared": (
+        "The file says itself that it was made or changed by AI (%(source)s). A double is made from a camera's "
+        "recording only."
+    ),
+    "take_unreadable": "The take “%(step)s” cannot be read. Please record it again.",
+    "takes_differ": (
+        "The take “%(step)s” has another picture size or format than the first. Please record all takes with one "
+        "camera."
+    ),
+    "step_too_short": "The take “%(step)s” is %(seconds)s s long. Please record at least %(limit)s s.",
+    "not_silent": "Speech can be heard in the take “%(step)s”, which should be silent. Please record that take again.",
+    "step_without_speech": (
+        "Only %(seconds)s s of speech can be heard in the take “%(step)s”; %(limit)s s were expected. Please read the "
+        "whole text aloud."
+    ),
     "lips_do_not_match": (
         "The lips do not seem to move with the sound. Please check that the sound belongs to this video."
     ),

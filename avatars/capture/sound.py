@@ -23,7 +23,8 @@ _HOP = int(RATE * STEP_S)
 _PITCH_HOPS = 4  # a pitch decision needs at least two periods of a 60 Hz voice
 _CLIPPED_SHARE, _CLIPPED_WARN = 1e-3, 5e-5
 _QUIET_DB = -50.0
-_NOISE_GAP_DB = 12.0
+_VOICE_OVER_PEAK_DB = 5.0  # loud speech (90th percentile) lies so much above its own mean power
+_MUSIC_VOICING, _MUSIC_DB = 0.42, -55.0  # of the quietest third: white noise 0.16, rooms 0.35, music 0.45 and more
 _MATCH = 0.25
 _LAGS_S = np.arange(-0.12, 0.121, 0.04)
 
@@ -118,21 +119,61 @@ def _voicing(piece: NDArray[np.float64]) -> float:
     return float(np.max(lags[low:high] / overlap) / energy)
 
 
-def speech_seconds(record: SoundRecord) -> float:
+def part(record: SoundRecord, start_s: float, end_s: float) -> SoundRecord:
+    """One stretch of a record."""
+    span = slice(round(start_s / STEP_S), round(end_s / STEP_S))
+    return SoundRecord(record.level_db[span], record.voicing[span], record.clipped, record.clipped_at_s)
+
+
+def speech_seconds(record: SoundRecord, floor_db: float | None = None) -> float:
     """Seconds that sound like speech: voiced, above the noise, in syllables of changing loudness.
 
     A hum or a tone is voiced but steady, so voiced time counts only where the level moves by 6 dB within half
-    a second (syllables come two to eight times a second).
+    a second (syllables come two to eight times a second). `floor_db`: the noise, where it is known from elsewhere.
     """
     level = record.level_db
     if len(level) < 60:
         return 0.0
-    floor = np.percentile(level, 10)
+    floor = np.percentile(level, 10) if floor_db is None else floor_db
     loud = level > max(floor + 8, _QUIET_DB)
     smooth = gaussian_filter1d(level, 2)
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(smooth, (25, 24), mode="edge"), 50)
     moving = windows.max(axis=1) - windows.min(axis=1) > 6
     return float(np.count_nonzero(loud & moving & (record.voicing > 0.5)) * STEP_S)
+
+
+def signal_to_noise_db(record: SoundRecord) -> float:
+    """Power of the voice over that of the quietest moments, in the speech band."""
+    loud, quiet = np.percentile(record.level_db, [90, 5])
+    return float(loud - quiet) - _VOICE_OVER_PEAK_DB
+
+
+def hears_music(record: SoundRecord) -> bool:
+    """Whether what is heard between the words has a pitch: music, a hum, a second voice."""
+    quiet = record.level_db <= np.percentile(record.level_db, 30)
+    audible = float(np.median(record.level_db[quiet])) > _MUSIC_DB
+    return audible and float(np.median(record.voicing[quiet])) > _MUSIC_VOICING
+
+
+def _background(record: SoundRecord, limits: CaptureLimits) -> list[Finding]:
+    snr = signal_to_noise_db(record)
+    values = {"snr": max(0, round(snr)), "limit": round(limits.good_snr_db)}
+    at_s = _loudest_pause(record)
+    if hears_music(record):
+        say = error if snr < limits.good_snr_db else warning
+        return [say("music", at_s=at_s)]
+    if snr >= limits.good_snr_db:
+        return []
+    say = error if snr < limits.min_snr_db else warning
+    return [say("noisy_sound", at_s=at_s, **values)]
+
+
+def _loudest_pause(record: SoundRecord) -> float:
+    """The second whose quietest moment is the loudest: where the background is best heard."""
+    second = round(1 / STEP_S)
+    whole = len(record.level_db) // second * second
+    floors = np.percentile(record.level_db[:whole].reshape(-1, second), 10, axis=1)
+    return float(np.argmax(floors)) if len(floors) else 0.0
 
 
 def check_sound(record: SoundRecord, limits: CaptureLimits) -> tuple[list[Finding], float]:
@@ -148,8 +189,10 @@ def check_sound(record: SoundRecord, limits: CaptureLimits) -> tuple[list[Findin
     if record.clipped > _CLIPPED_WARN:
         say = error if record.clipped > _CLIPPED_SHARE else warning
         findings.append(say("clipping", at_s=record.clipped_at_s))
-    if not findings and loudest - float(np.percentile(record.level_db, 5)) < _NOISE_GAP_DB:
-        findings.append(warning("noisy_sound"))
+    if spoken >= limits.min_speech_s:
+        findings += _background(record, limits)
+        if spoken < min(limits.good_speech_s, 0.4 * len(record.level_db) * STEP_S):
+            findings.append(warning("little_speech", seconds=round(spoken, 1), limit=round(limits.good_speech_s)))
     return findings, spoken
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 
 import av
 
+from avatars.engine.stages import Stages
 from avatars.speech import Manner, MannerTrack, Speech, Word
 
 Progress = Callable[[float, str], None]
@@ -113,10 +114,12 @@ class Engine(Protocol):
         out: Path,
         progress: Progress = unwatched,
         spoken: Spoken | None = None,
+        stages: Stages = ...,
     ) -> AvatarCard:
         """Write one model file to `out`; with `spoken` the person's own way of forming sounds is learnt.
 
-        Raises FootageUnsuitable, ModalityRefused, MediaError.
+        With `stages` a build that was interrupted goes on after the last stage it finished. The same inputs give the
+        same bytes, interrupted or not. Raises FootageUnsuitable, ModalityRefused, MediaError.
         """
         ...
 

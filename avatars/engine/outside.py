@@ -24,6 +24,7 @@ from avatars.engine.contract import AvatarCard, ConsentEvidence, Progress, Spoke
 from avatars.engine.drive import commanded_lips
 from avatars.engine.errors import OutsideEngineFailed
 from avatars.engine.lines import Line
+from avatars.engine.stages import NoStages, Stages
 from avatars.engine.warp_engine import Drawing, WarpEngine, WarpPerformer
 from avatars.engine.wire import PROTOCOL, job_messages
 from avatars.media import frame_of, rgb_of
@@ -54,10 +55,11 @@ class OutsideEngine:
         out: Path,
         progress: Progress = unwatched,
         spoken: Spoken | None = None,
+        stages: Stages = NoStages(),  # noqa: B008 (it holds no state)
     ) -> AvatarCard:
         """The built-in engine keeps the footage; what the card measures is what the outside engine drew."""
         builder = WarpEngine(seed=self.seed, name=self.name, version=self.version, drawn_by=self)
-        return builder.build(clip, consent, out, progress, spoken)
+        return builder.build(clip, consent, out, progress, spoken, stages)
 
     def perform(
         self,

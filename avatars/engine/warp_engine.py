@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
 from avatars.engine.bank import MouthBank, MouthCutter, choose_mouths
@@ -22,12 +23,13 @@ from avatars.engine.errors import ModalityRefused
 from avatars.engine.expression import NO_FEELING
 from avatars.engine.footage import Footage, stored_frames, survey
 from avatars.engine.framing import frame_for
-from avatars.engine.geometry import Complex, ShapeModel, learn_shape
+from avatars.engine.geometry import Complex, Reals, ShapeModel, learn_shape
 from avatars.engine.lessons import habits_of, measured_response
 from avatars.engine.package import AvatarModel, BaseTrack, load_model, save_model
 from avatars.engine.reel import write_reel
 from avatars.engine.render import Renderer
 from avatars.engine.response import Response
+from avatars.engine.stages import NoStages, Stages, staged
 from avatars.media import Planes, frame_of, mono_sound, open_media, target_rate
 from avatars.speech import Manner, MannerTrack, Speech
 from avatars.speech.likeness import voice_of
@@ -55,15 +57,24 @@ class WarpEngine:
         out: Path,
         progress: Progress = unwatched,
         spoken: Spoken | None = None,
+        stages: Stages = NoStages(),  # noqa: B008 (it holds no state)
     ) -> AvatarCard:
         """See `contract.Engine.build`. Reads the clip twice; memory grows with the mouths kept, not its pixels."""
         if "face" not in consent.modalities:
             raise ModalityRefused("consent_without_face", "The consent does not cover the face.")
         fps, frames = _rate_and_length(clip)
-        footage = survey(clip, fps, frames, lambda share: progress(0.65 * share, "Following the face"))
+        footage = staged(
+            stages,
+            "survey",
+            Footage,
+            lambda: survey(clip, fps, frames, lambda share: progress(0.65 * share, "Following the face")),
+        )
         shape = _learn(footage)
         window = choose_window(footage, shape)
-        film, bank = _second_pass(clip, footage, shape, window, out.parent, progress)
+        kept = staged(
+            stages, "bank", _Kept, lambda: _Kept.of(*_second_pass(clip, footage, shape, window, out.parent, progress))
+        )
+        film, bank = kept.film.tobytes(), kept.bank()
         base = _track(footage, window)
         habits = habits_of(clip, footage, shape, spoken)
         package = {"film": film, "base": base, "shape": shape, "bank": bank, "habits": habits, "consent": consent}
@@ -168,6 +179,25 @@ class Drawing:
     def mouth_box(self) -> tuple[float, float, float, float]:
         """Left, top, width and height of the lips in the idle picture, pixels."""
         return self.renderer.mouth_box(self.command.base)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The second pass as arrays: the film's bytes, uint8 [size], and the bank's fields."""
+
+    film: NDArray[np.uint8]
+    crops: NDArray[np.uint8]
+    points: NDArray[np.complex64]
+    opening: Reals
+    width: Reals
+    penalty: Reals
+
+    @classmethod
+    def of(cls, film: bytes, bank: MouthBank) -> _Kept:
+        return cls(np.frombuffer(film, np.uint8), **{field.name: getattr(bank, field.name) for field in fields(bank)})
+
+    def bank(self) -> MouthBank:
+        return MouthBank(**{field.name: getattr(self, field.name) for field in fields(MouthBank)})
 
 
 def _rate_and_length(clip: Path) -> tuple[int, int]:

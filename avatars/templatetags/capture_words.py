@@ -7,7 +7,9 @@ from typing import Any
 from django import template
 from django.utils.translation import gettext
 
+from avatars.capture.plan import TITLES
 from avatars.capture.report import TEXTS
+from avatars.models import Avatar
 
 register = template.Library()
 
@@ -16,4 +18,19 @@ register = template.Library()
 def finding_text(finding: dict[str, Any]) -> str:
     """The sentence of a stored finding, in the reader's language."""
     known = TEXTS.get(finding["code"])
-    return gettext(known) % finding.get("values", {}) if known else str(finding["text"])
+    values = dict(finding.get("values", {}))
+    if "step" in values:
+        values["step"] = step_title(values["step"])
+    return gettext(known) % values if known else str(finding["text"])
+
+
+@register.filter
+def step_title(key: str) -> str:
+    """The name of a step of the minute."""
+    return str(TITLES.get(key, key))
+
+
+@register.filter
+def picture_of(number: int, avatar: Avatar) -> bool:
+    """Whether there is a picture of the finding with this number."""
+    return str(number) in avatar.pictures

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from compliance.jobs.errors import JobCancelled, LeaseLost
+from compliance.jobs.errors import JobCancelled, JobPaused, LeaseLost
 from compliance.jobs.models import Job, JobState
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ class JobContext:
         self.fence: int = job.fence
         self.attempt: int = job.attempts
         self._stop = threading.Event()
+        self._pause = threading.Event()
         self._void = threading.Event()
         self._next_write = 0.0
 
@@ -47,6 +48,7 @@ class JobContext:
 
         Raises:
             JobCancelled: the job has been told to stop.
+            JobPaused: it has been set aside; what was kept of it is used when it goes on.
             LeaseLost: another process runs it now.
         """
         self.check()
@@ -62,6 +64,8 @@ class JobContext:
             raise LeaseLost
         if self._stop.is_set():
             raise JobCancelled
+        if self._pause.is_set():
+            raise JobPaused
 
     def confirm(self) -> None:
         """Call inside the final transaction: locks the job row and raises if the job is no longer ours."""
@@ -76,8 +80,11 @@ class JobContext:
         ours = Job.objects.filter(pk=self.job_id, fence=self.fence, state=JobState.RUNNING)
         if not ours.update(lease_expires_at=expires, **fields):
             self._void.set()
-        elif ours.filter(cancel_requested_at__isnull=False).exists():
-            self._stop.set()
+            return
+        told = ours.values_list("cancel_requested_at", "pause_requested_at").first() or (None, None)
+        for event, at in zip((self._stop, self._pause), told, strict=True):
+            if at is not None:
+                event.set()
 
     @contextmanager
     def heartbeat(self) -> Iterator[None]:

@@ -14,6 +14,13 @@ class JobCancelled(AvowError):
         super().__init__("job_cancelled", _("This job was stopped before it was done."))
 
 
+class JobPaused(AvowError):
+    """The job was set aside; it goes on when somebody says so."""
+
+    def __init__(self) -> None:
+        super().__init__("job_paused", _("This job is paused."))
+
+
 class LeaseLost(AvowError):
     """Another process has taken this job over; whatever this one still wanted to write is void."""
 

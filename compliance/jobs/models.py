@@ -15,13 +15,17 @@ from django.utils.translation import gettext_lazy as _
 class JobState(models.TextChoices):
     QUEUED = "queued", _("Waiting")
     RUNNING = "running", _("Running")
+    PAUSED = "paused", _("Paused")
     SUCCEEDED = "succeeded", _("Done")
     FAILED = "failed", _("Failed")
     CANCELLED = "cancelled", _("Stopped")
 
 
 class Job(models.Model):
-    """One unit of work. `fence` grows with every claim: a worker that lost its lease can no longer write."""
+    """One unit of work. `fence` grows with every claim: a worker that lost its lease can no longer write.
+
+    `cpu_s` is the processor time that its attempts and their children took, as far as they lived to tell.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=40)
@@ -46,6 +50,8 @@ class Job(models.Model):
     error_text = models.TextField(blank=True)
     result = models.JSONField(null=True)
     cancel_requested_at = models.DateTimeField(null=True)
+    pause_requested_at = models.DateTimeField(null=True)
+    cpu_s = models.FloatField(default=0.0)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -64,8 +70,13 @@ class Job(models.Model):
 
     @property
     def open(self) -> bool:
-        """Still to be done or being done."""
-        return self.state in (JobState.QUEUED, JobState.RUNNING)
+        """Still to be done, being done, or set aside by somebody."""
+        return self.state in (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED)
+
+    @property
+    def pausing(self) -> bool:
+        """Told to pause, and not there yet."""
+        return self.state == JobState.RUNNING and self.pause_requested_at is not None
 
     @property
     def percent(self) -> int:

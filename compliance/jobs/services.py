@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import socket
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from django.utils.translation import gettext as _
 from compliance.accounts.models import Organisation
 from compliance.errors import AvowError, Unavailable
 from compliance.jobs.context import JobContext
-from compliance.jobs.errors import JobCancelled, LeaseLost
+from compliance.jobs.errors import JobCancelled, JobPaused, LeaseLost
 from compliance.jobs.models import Job, JobState
 from compliance.jobs.scratch import forget_abandoned, working_folder
 
@@ -106,6 +107,21 @@ def run(job_id: UUID) -> None:
 
 
 def _attempt(job: Job, context: JobContext) -> None:
+    before = _processor_s()
+    try:
+        _work(job, context)
+    finally:
+        spent = models.F("cpu_s") + max(0.0, _processor_s() - before)
+        Job.objects.filter(pk=job.pk).update(cpu_s=spent)
+
+
+def _processor_s() -> float:
+    """Seconds of processor time this process and its ended children have taken so far."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _work(job: Job, context: JobContext) -> None:
     try:
         with context.heartbeat():  # from here on: the first import of a handler can outlast a lease
             handler: Handler = import_string(settings.AVOW_JOBS[job.kind][1])
@@ -114,6 +130,8 @@ def _attempt(job: Job, context: JobContext) -> None:
         logger.warning("job %s was taken over by another process", job.id)
     except JobCancelled:
         _finish(context, JobState.CANCELLED, error_code="job_cancelled")
+    except JobPaused:
+        _set_aside(context)
     except Unavailable as error:
         _retry(job, context, error.code, error.text)
     except AvowError as error:
@@ -135,6 +153,10 @@ def _claim(job_id: UUID) -> Job | None:
             return None
         if job.cancel_requested_at is not None:
             _close(job, JobState.CANCELLED, error_code="job_cancelled")
+            return None
+        if job.pause_requested_at is not None:  # told while its worker died: nobody else could set it aside
+            job.state, job.lease_expires_at, job.pause_requested_at = JobState.PAUSED, None, None
+            job.save()
             return None
         if job.attempts >= settings.AVOW_JOB_MAX_ATTEMPTS:
             _close(job, JobState.FAILED, error_code="job_gave_up", error_text=_gave_up_text(job))
@@ -173,6 +195,17 @@ def _finish(context: JobContext, state: JobState, **fields: Any) -> None:
         logger.warning("job %s finished here after another process had taken it", context.job_id)
 
 
+def _set_aside(context: JobContext) -> None:
+    """Paused, unless it was cancelled or resumed meanwhile. An attempt that was asked to pause has not failed."""
+    ours = Job.objects.filter(pk=context.job_id, fence=context.fence, state=JobState.RUNNING)
+    if ours.filter(cancel_requested_at__isnull=False).exists():
+        _finish(context, JobState.CANCELLED, error_code="job_cancelled")
+        return
+    fresh = {"lease_expires_at": None, "pause_requested_at": None, "attempts": models.F("attempts") - 1}
+    if not ours.filter(pause_requested_at__isnull=False).update(state=JobState.PAUSED, **fresh):
+        ours.update(state=JobState.QUEUED, dispatched_at=None, **fresh)
+
+
 def _retry(job: Job, context: JobContext, code: str, text: str) -> None:
     """Back to the queue with growing pauses, or failed when the attempts are used up."""
     if job.attempts >= settings.AVOW_JOB_MAX_ATTEMPTS:
@@ -197,11 +230,29 @@ def try_again(*, job: Job) -> None:
             transaction.on_commit(partial(dispatch, job))
 
 
+def pause(*, jobs: models.QuerySet[Job]) -> int:
+    """Set `jobs` aside: those waiting at once, those running as soon as they look. Returns how many were told."""
+    with transaction.atomic():
+        waiting = jobs.filter(state=JobState.QUEUED).update(state=JobState.PAUSED)
+        running = jobs.filter(state=JobState.RUNNING, cancel_requested_at__isnull=True)
+        return waiting + running.update(pause_requested_at=timezone.now())
+
+
+def resume(*, job: Job) -> None:
+    """Queue a paused job again; one that was told to pause and has not yet goes on. Does nothing to any other."""
+    with transaction.atomic():
+        ours = Job.objects.filter(pk=job.pk, cancel_requested_at__isnull=True)
+        ours.filter(state=JobState.RUNNING).update(pause_requested_at=None)
+        fresh = {"not_before": None, "dispatched_at": timezone.now(), "pause_requested_at": None}
+        if ours.filter(state=JobState.PAUSED).update(state=JobState.QUEUED, **fresh):
+            transaction.on_commit(partial(dispatch, job))
+
+
 def cancel(*, jobs: models.QuerySet[Job]) -> int:
     """Stop `jobs`: those waiting end at once, those running are told to. Returns how many were open."""
     now = timezone.now()
     with transaction.atomic():
-        waiting = jobs.filter(state=JobState.QUEUED).update(
+        waiting = jobs.filter(state__in=(JobState.QUEUED, JobState.PAUSED)).update(
             state=JobState.CANCELLED, finished_at=now, cancel_requested_at=now, error_code="job_cancelled"
         )
         running = jobs.filter(state=JobState.RUNNING, cancel_requested_at__isnull=True).update(

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from compliance.errors import BadInput, Unavailable
 from compliance.jobs.context import JobContext
-from compliance.jobs.errors import JobCancelled, LeaseLost
+from compliance.jobs.errors import JobCancelled, JobPaused, LeaseLost
 from compliance.jobs.models import Job, JobState
-from compliance.jobs.services import cancel, cancel_jobs_of_grant, enqueue, redispatch, run, try_again
+from compliance.jobs.services import cancel, cancel_jobs_of_grant, enqueue, pause, redispatch, resume, run, try_again
 
 pytestmark = pytest.mark.django_db
 
@@ -174,3 +174,83 @@ def test_a_lost_message_is_sent_again() -> None:
     job = queued()
     Job.objects.filter(pk=job.pk).update(dispatched_at=timezone.now() - timedelta(minutes=5))
     assert redispatch() == 1
+
+
+# --- set aside ---
+def of(job: Job) -> Any:
+    return Job.objects.filter(pk=job.pk)
+
+
+def test_a_waiting_job_is_paused_and_goes_on_when_told() -> None:
+    job = queued()
+    assert pause(jobs=of(job)) == 1
+    run(job.id)
+    assert of(job).get().state == JobState.PAUSED and not calls
+    resume(job=job)
+    run(job.id)
+    assert of(job).get().state == JobState.SUCCEEDED
+
+
+def test_a_running_job_notices_the_pause_and_loses_no_attempt() -> None:
+    def work(context: JobContext) -> None:
+        if context.fence == 1:
+            pause(jobs=of(job))
+            context.progress(1.0)
+
+    behaviour.append(work)
+    job = queued()
+    run(job.id)
+    found = of(job).get()
+    assert (found.state, found.attempts, found.pause_requested_at) == (JobState.PAUSED, 0, None)
+    assert redispatch() == 0
+    resume(job=job)
+    run(job.id)
+    assert of(job).get().state == JobState.SUCCEEDED
+
+
+def test_a_pause_taken_back_before_it_was_noticed_stops_nothing_for_long() -> None:
+    def work(context: JobContext) -> None:
+        if context.fence == 1:
+            resume(job=job)
+            raise JobPaused
+
+    behaviour.append(work)
+    job = queued()
+    run(job.id)
+    assert of(job).get().state == JobState.QUEUED
+    assert redispatch() == 1
+
+
+def test_a_pause_told_to_a_worker_that_dies_is_kept() -> None:
+    job = queued()
+    of(job).update(state=JobState.RUNNING, lease_expires_at=timezone.now() - timedelta(seconds=1))
+    pause(jobs=of(job))
+    redispatch()
+    run(job.id)
+    assert of(job).get().state == JobState.PAUSED and not calls
+
+
+def test_a_withdrawal_ends_a_paused_job_at_once() -> None:
+    grant = uuid4()
+    job = queued(grant_id=grant)
+    pause(jobs=of(job))
+    assert cancel_jobs_of_grant(grant, "withdrawn") == 1
+    resume(job=job)
+    run(job.id)
+    assert of(job).get().state == JobState.CANCELLED and not calls
+
+
+def test_the_processor_time_of_every_attempt_is_added_up() -> None:
+    def work(context: JobContext) -> None:
+        total = sum(number * number for number in range(300_000))
+        assert total
+        if context.attempt == 1:
+            raise Unavailable("tsa_down", "later")
+
+    behaviour.append(work)
+    job = queued()
+    run(job.id)
+    first = of(job).get().cpu_s
+    of(job).update(not_before=None)
+    run(job.id)
+    assert 0 < first < of(job).get().cpu_s

@@ -95,6 +95,8 @@ def things(world: World) -> dict[str, Any]:
     avatar = Avatar.objects.create(
         organisation=world.brand, grant=grant, created_by=world.producer, name="Mei", footage_name="c",
         footage_sha256="a" * 64, poster=storage.save_bytes("posters/x.jpg", b"still"),
+        preview=storage.save_bytes("previews/x.mp4", b"film"),
+        pictures={"1": storage.save_bytes("findings/x.jpg", b"still")},
     )  # fmt: skip
     script = Script.objects.create(
         organisation=world.brand, created_by=world.producer, title="S", language="zh", text="好", estimated_s=1.0
@@ -127,7 +129,8 @@ def things(world: World) -> dict[str, Any]:
 # Route -> which of the things its id belongs to.
 SUBJECT = {
     "consent:": "grant", "api-grant": "grant", "api-take": "take", "api-release": "release", "release:": "release",
-    "studio:avatar": "avatar", "studio:script": "script", "studio:take": "take", "legal:review": "review",
+    "studio:avatar": "avatar", "studio:avatar-record": "grant",
+    "studio:script": "script", "studio:take": "take", "legal:review": "review",
     "audit:": "release", "accounts:": "organisation", "rooms:": "room", "archive:": "room", "archive:film": "part",
     "scripting:product": "product", "scripting:desk": "draft", "scripting:revise": "script",
 }  # fmt: skip
@@ -148,6 +151,7 @@ def address(name: str, things: dict[str, Any]) -> tuple[str, bool]:
         return reverse(name), False
     named = {f"{kind}_{key}": thing.pk for kind, thing in things.items() for key in ("id", "pk")}
     subject = things[subject_of(name)].pk
+    named["number"] = 1
     return reverse(name, kwargs={p: named.get(p, subject) for p in parameters}), True
 
 

@@ -1,0 +1,100 @@
+"""`manage.py avatar build|perform|card`: what the studio's pages do, from the terminal, under the same rules.
+
+The processes of deploy/supervisord.conf do the work; this command asks, waits and tells. Exit status: 0 done, 1 refused
+or held (the reasons are printed), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import override
+
+from avatars import terminal
+from avatars.engine.contract import AvatarCard
+from avatars.forms import CHANNELS, LANGUAGE_NAMES
+from avatars.models import Avatar, AvatarState
+from avatars.services import FORMATS
+from compliance import storage
+from compliance.errors import AvowError
+from compliance.release.models import TakeState
+
+
+class Command(BaseCommand):
+    help = "Build an avatar from a clip, perform a script with it, or show its quality card."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        build = verbs.add_parser("build", help="check a clip and build an avatar from it")
+        build.add_argument("clip", type=Path)
+        build.add_argument("--grant", type=UUID, required=True)
+        build.add_argument("--name", default="")
+        perform = verbs.add_parser("perform", help="order a take and write the released file")
+        perform.add_argument("avatar", type=UUID)
+        perform.add_argument("--script", type=Path, required=True, help="a text file, UTF-8")
+        perform.add_argument("--out", type=Path, required=True)
+        perform.add_argument("--language", choices=sorted(LANGUAGE_NAMES), help="told from the text when left out")
+        perform.add_argument("--picture", choices=sorted(FORMATS), default="landscape")
+        perform.add_argument("--channel", choices=[code for code, _name in CHANNELS], default="live_commerce")
+        for field in terminal.CAMPAIGN_FIELDS:
+            perform.add_argument(f"--{field}", default="", help="needed where the grant allows more than one")
+        for verb in (build, perform):
+            verb.add_argument("--by", default="", help="e-mail address of the producer; needed where there are several")
+        card = verbs.add_parser("card", help="show the quality card")
+        card.add_argument("avatar", type=UUID)
+        card.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        verb = {"build": self._build, "perform": self._perform, "card": self._card}[options["verb"]]
+        with override("en"):
+            try:
+                verb(options)
+            except AvowError as error:
+                raise CommandError(f"{error.text} ({error.code})") from error
+
+    def _build(self, options: dict[str, Any]) -> None:
+        clip: Path = options["clip"]
+        if not clip.is_file():
+            raise CommandError(f"There is no file {clip}.", returncode=2)
+        avatar = terminal.build(clip, grant_id=options["grant"], name=options["name"] or clip.stem, by=options["by"])
+        self.stderr.write(f"avatar {avatar.id}")
+        avatar = terminal.wait_for_avatar(avatar, self._progress)
+        for line in terminal.findings_of(avatar):
+            self.stderr.write(line)
+        if avatar.state != AvatarState.READY:
+            raise CommandError(f"The avatar is {avatar.get_state_display().lower()}: {terminal.why(avatar.id)}")
+        self.stdout.write(str(avatar.id))
+
+    def _perform(self, options: dict[str, Any]) -> None:
+        script: Path = options["script"]
+        if not script.is_file():
+            raise CommandError(f"There is no file {script}.", returncode=2)
+        take = terminal.order(options, script.read_text(encoding="utf-8").strip())
+        self.stderr.write(f"take {take.id}")
+        take = terminal.wait_for_take(take, self._progress)
+        if take.state != TakeState.RELEASED:
+            reasons = "\n".join(f"  {text}" for text in terminal.reasons_of(take)) or f"  {terminal.why(take.id)}"
+            raise CommandError(f"The take is {take.get_state_display().lower()}. Nothing was written.\n{reasons}")
+        with storage.local_copy(take.release.file) as released:
+            shutil.copyfile(released, options["out"])
+        self.stdout.write(f"{options['out']} {take.release.sha256}")
+
+    def _card(self, options: dict[str, Any]) -> None:
+        avatar = Avatar.objects.filter(pk=options["avatar"]).first()
+        if avatar is None or not avatar.card:
+            raise CommandError("There is no such avatar, or it has no card yet.")
+        if options["json"]:
+            self.stdout.write(json.dumps(terminal.card_of(avatar), ensure_ascii=False, indent=2))
+            return
+        card = AvatarCard.from_json(avatar.card)
+        for name, value in card.to_json().items():
+            self.stdout.write(f"{name:<16} {value}")
+
+    def _progress(self, fraction: float, step: str) -> None:
+        self.stderr.write(f"{fraction:4.0%} {step}")

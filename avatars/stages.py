@@ -1,0 +1,63 @@
+"""Where a build keeps its finished stages: private storage, so that another machine can go on. They die with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+
+from compliance import storage
+from compliance.jobs.context import JobContext
+
+NAMES = ("check", "survey", "bank")
+
+
+@dataclass(frozen=True)
+class StoredStages:
+    """Stages of one avatar's build, written only while the job is still ours. See `engine.stages.Stages`.
+
+    `label` says of what and by which code they are: a stage under another label is not found.
+    """
+
+    avatar_id: UUID
+    label: str
+    context: JobContext
+
+    def load(self, name: str) -> bytes | None:
+        """The stage's bytes, or None when it was not finished."""
+        stored = _place(self.avatar_id, name)
+        if not storage.private().exists(stored):
+            return None
+        label, _newline, content = storage.read_bytes(stored).partition(b"\n")
+        return content if label.decode("utf-8", "replace") == self.label else None
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Store a finished stage, with the job locked: a withdrawal comes before, and nothing is stored, or after, and
+        deletes it.
+
+        Raises:
+            JobCancelled, LeaseLost: the job must not go on.
+        """
+        with transaction.atomic():
+            self.context.confirm()
+            storage.save_bytes(_place(self.avatar_id, name), self.label.encode() + b"\n" + content)
+
+
+def forget_stages(avatar_id: UUID) -> None:
+    """Delete what a build has kept."""
+    for name in NAMES:
+        storage.delete(_place(avatar_id, name))
+
+
+def builds_with_stages() -> list[UUID]:
+    """Avatars of which stages are stored."""
+    try:
+        folders, _files = storage.private().listdir("building")
+    except FileNotFoundError:  # nothing was ever built
+        return []
+    return [UUID(folder) for folder in folders]
+
+
+def _place(avatar_id: UUID, name: str) -> str:
+    return f"building/{avatar_id}/{name}"

@@ -1,0 +1,150 @@
+"""One build from the terminal: paused, resumed after the stage it had finished, shown, held at the gate, withdrawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from avatars import making, services
+from avatars.engine import AvatarCard
+from avatars.engine.warp_engine import WarpEngine
+from avatars.models import Avatar, AvatarState
+from avatars.stages import StoredStages
+from compliance import storage
+from compliance.consent.services import withdraw_grant
+from compliance.jobs.models import Job
+from tests.road import World
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass(frozen=True)
+class Lenient(WarpEngine):
+    """The real engine; only its bar is set aside, which eleven seconds of a small picture need not reach."""
+
+    def build(self, *args: Any, **kwargs: Any) -> AvatarCard:
+        return replace(super().build(*args, **kwargs), usable=True, reasons=())
+
+
+def avatar_command(*words: object) -> str:
+    out = StringIO()
+    call_command("avatar", *map(str, words), stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def stored(folder: Path) -> set[str]:
+    """Kinds of private files there are about avatars."""
+    kinds = ("building", "footage", "models", "posters", "previews", "findings")
+    return {kind for kind in kinds if any(path.is_file() for path in (folder / kind).rglob("*"))}
+
+
+def pause_after_the_survey(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep = StoredStages.keep
+
+    def keep_and_pause(self: StoredStages, name: str, content: bytes) -> None:
+        keep(self, name, content)
+        if name == "survey":
+            services.pause_build(avatar=Avatar.objects.get(pk=self.avatar_id))
+            self.context._next_write = 0.0  # look at once, not half a second later
+
+    monkeypatch.setattr(StoredStages, "keep", keep_and_pause)
+
+
+def never(*_args: Any, **_kwargs: Any) -> Any:
+    raise AssertionError("a finished stage was done again")
+
+
+def test_paused_resumed_shown_held_and_withdrawn(
+    world: World,
+    presenter_clip: Path,
+    files: Path,
+    run_jobs: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    settings: Any,
+) -> None:
+    monkeypatch.setattr("avatars.terminal.time.sleep", lambda _seconds: run_jobs())
+    monkeypatch.setattr(making, "building_engine", Lenient)
+    settings.AVOW_CPU_HOUR_PRICE = 0.1
+    with monkeypatch.context() as paused:
+        pause_after_the_survey(paused)
+        with pytest.raises(CommandError, match="being built"):
+            avatar_command("build", presenter_clip, "--grant", world.grant.pk, "--name", "Mei")
+    avatar = Avatar.objects.get()
+    assert stored(files) == {"building", "footage"}
+    page = Client()
+    page.force_login(world.streamer)
+    assert b"What is finished is kept" in page.get(f"/studio/avatars/{avatar.pk}/").content
+
+    with monkeypatch.context() as again:
+        again.setattr("avatars.engine.warp_engine.survey", never)
+        again.setattr(making, "_check_footage", never)
+        assert page.post(f"/studio/avatars/{avatar.pk}/resume/").status_code == 302
+        run_jobs()
+    avatar.refresh_from_db()
+    assert avatar.state == AvatarState.READY, avatar.findings
+    assert avatar.face and "face" not in avatar.facts
+    assert stored(files) == {"footage", "models", "posters", "previews"}
+
+    shown = page.get(f"/studio/avatars/{avatar.pk}/").content.decode()
+    assert "Processor time, measured" in shown and "cannot be released" in shown
+    assert Job.objects.get(subject_id=avatar.pk).cpu_s > 1
+    assert page.get(f"/studio/avatars/{avatar.pk}/preview.mp4").status_code == 200
+
+    card = json.loads(avatar_command("card", avatar.pk, "--json"))
+    assert card["footage_sha256"] == storage.sha256_file(presenter_clip)
+    assert card["card"]["opening_r"] == avatar.card["opening_r"]
+
+    script, out = tmp_path / "hello.txt", tmp_path / "hello.mp4"
+    script.write_text("大家好。", encoding="utf-8")
+    with pytest.raises(CommandError, match=r"on hold. Nothing was written.\n.*script_not_approved"):
+        avatar_command("perform", avatar.pk, "--script", script, "--out", out)
+    assert not out.exists()
+
+    withdraw_grant(grant=world.grant, by=world.streamer)
+    run_jobs()
+    avatar.refresh_from_db()
+    assert (avatar.state, avatar.face, avatar.preview) == (AvatarState.DESTROYED, "", "")
+    assert stored(files) == set()
+
+
+def test_a_withdrawal_during_the_build_leaves_no_stage_behind(
+    world: World, presenter_clip: Path, files: Path, run_jobs: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker has just finished a stage when the consent ends: it may not store it any more."""
+    grant = world.grant
+    with presenter_clip.open("rb") as upload:
+        avatar = services.start_avatar(
+            organisation=world.brand, created_by=world.producer, grant=grant, name="Mei",
+            upload=upload, upload_name="c.mp4", upload_size=presenter_clip.stat().st_size,
+        )  # fmt: skip
+    keep = StoredStages.keep
+
+    def withdraw_first(self: StoredStages, name: str, content: bytes) -> None:
+        withdraw_grant(grant=grant, by=world.streamer)
+        keep(self, name, content)
+
+    monkeypatch.setattr(StoredStages, "keep", withdraw_first)
+    monkeypatch.setattr(making, "_check_footage", lambda *_args: {"findings": [], "facts": {}, "pictures": {}})
+    run_jobs()
+    avatar.refresh_from_db()
+    assert avatar.state == AvatarState.DESTROYED
+    assert stored(files) == set()
+
+
+def test_the_wrong_person_cannot_steer_a_build(world: World) -> None:
+    avatar = Avatar.objects.create(
+        organisation=world.brand, grant=world.grant, created_by=world.producer, name="M", footage_name="c",
+        footage_sha256="a" * 64,
+    )  # fmt: skip
+    legal = Client()
+    legal.force_login(world.legal)
+    assert legal.post(f"/studio/avatars/{avatar.pk}/pause/").status_code == 404
