@@ -21,7 +21,7 @@ from compliance import storage
 from compliance.accounts.models import User
 from compliance.accounts.selectors import is_regulator
 from compliance.ledger.events import Event
-from streaming.air.broadcast import room_folder
+from streaming.air.folders import room_folder
 from streaming.archive.models import DataClass, Erasure, Hold, Part, PartState, Stretch
 from streaming.archive.retention import Clock, clocks
 from streaming.archive.selectors import holds_on

@@ -34,7 +34,7 @@ from compliance.provenance.sign import SignedFile, sign_file
 from compliance.release.gate import ENGINE_NAME
 from compliance.release.judgement import provider_code_of
 from compliance.sandbox import Limits, run_sandboxed
-from streaming.air.broadcast import room_folder
+from streaming.air.folders import room_folder
 from streaming.air.spec import stream_spec
 from streaming.archive.gathering import Gathering, Session, gather
 from streaming.archive.models import Part, PartState, Stretch

@@ -17,7 +17,7 @@ from compliance.ledger.models import OutboxEntry
 from compliance.provenance.live import LiveVerifier
 from compliance.provenance.pki import Pki
 from compliance.provenance.selectors import read_aigc, read_provenance
-from streaming.air.broadcast import room_folder
+from streaming.air.folders import room_folder
 from streaming.archive.gathering import gather
 from streaming.archive.models import Part, PartState, Stretch
 from streaming.archive.services import plan_parts

@@ -14,7 +14,7 @@ from compliance.accounts.models import User
 from compliance.consent.services import withdraw_grant
 from compliance.ledger.events import Event
 from compliance.ledger.models import OutboxEntry
-from streaming.air.broadcast import room_folder
+from streaming.air.folders import room_folder
 from streaming.archive.errors import ArchiveRefused
 from streaming.archive.expiry import expire
 from streaming.archive.models import DataClass, Erasure, Hold, Part, PartState

@@ -17,7 +17,7 @@ from compliance.accounts.models import Membership, Organisation, OrganisationKin
 from compliance.consent.services import withdraw_grant
 from compliance.ledger.events import Event
 from compliance.ledger.models import OutboxEntry
-from streaming.air.broadcast import room_folder
+from streaming.air.folders import room_folder
 from streaming.archive.errors import TimeUnclear
 from streaming.archive.models import Part, PartState, Stretch, ns_of
 from streaming.archive.replay import moment_at, span_of

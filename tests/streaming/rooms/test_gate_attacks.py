@@ -20,7 +20,8 @@ from compliance.errors import BadInput
 from compliance.keys.custody import open_custody
 from streaming.air import broadcast as on_air
 from streaming.air import checking
-from streaming.air.broadcast import Broadcast, room_folder
+from streaming.air.broadcast import Broadcast
+from streaming.air.folders import room_folder
 from streaming.air.gate import Order, RoomThread
 from streaming.air.orders import BeginOrder, SegmentOrder
 from streaming.air.wire import Message, Wire
