@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from avatars.capture.report import CaptureReport
 from avatars.capture.report import error as error_finding
-from avatars.engine import AvatarCard, ConsentEvidence
+from avatars.engine import AvatarCard, ConsentEvidence, Spoken
 from avatars.engines import building_engine, engine_of
 from avatars.errors import FootageRefused
 from avatars.media import Encoding
@@ -81,7 +81,7 @@ def build_avatar(context: JobContext, *, avatar_id: UUID) -> dict[str, Any]:
             worst = next(f for f in report.findings if f.severity == "error")
             raise FootageRefused(worst.code, worst.text, findings=findings)
         package = context.folder / "model"
-        card = _build_model(context, avatar, report, clip, package, stages)
+        card = _build_model(context, avatar, report, clip, package, stages, _spoken(avatar, steps))
         outcome = _keep_model(context, avatar, report, package, card, steps)
     forget_stages(avatar.id)
     return outcome
@@ -105,6 +105,15 @@ def _clip(context: JobContext, avatar: Avatar, stored: Path) -> tuple[Path, list
     times = run_sandboxed("avatars.capture.join", str(stored), str(joined), limits=limits)["steps"]
     asked = {step["key"]: step for step in avatar.capture["steps"]}
     return joined, [{**asked[time["key"]], **time} for time in times]
+
+
+def _spoken(avatar: Avatar, steps: list[dict[str, Any]]) -> Spoken | None:
+    """The text that was read and when, where the minute was recorded under our plan; of other clips nobody knows."""
+    reading = next((step for step in steps if step["key"] == "reading"), None)
+    if reading is None or not avatar.capture.get("reading"):
+        return None
+    text, language = avatar.capture["reading"], avatar.capture["language"]
+    return Spoken(text, language, from_s=reading["start_s"], to_s=reading["end_s"])
 
 
 def _checked(
@@ -151,12 +160,18 @@ def _refuse_what_declares_itself(clip: Path) -> None:
 
 
 def _build_model(
-    context: JobContext, avatar: Avatar, report: CaptureReport, clip: Path, package: Path, stages: StoredStages
+    context: JobContext,
+    avatar: Avatar,
+    report: CaptureReport,
+    clip: Path,
+    package: Path,
+    stages: StoredStages,
+    spoken: Spoken | None,
 ) -> AvatarCard:
     """Have the engine make the model; a clip it cannot use, or makes nothing good of, is refused like any other."""
     evidence = ConsentEvidence(str(avatar.grant_id), avatar.grant.digest, MODALITIES)
     try:
-        card = building_engine().build(clip, evidence, package, _staged(context, 0.4, 0.97), stages=stages)
+        card = building_engine().build(clip, evidence, package, _staged(context, 0.4, 0.97), spoken, stages)
         if not card.usable:
             text = _("The model made of this clip is not good enough (%(reasons)s). Please record a calmer clip.")
             raise FootageRefused("model_below_the_floor", text % {"reasons": ", ".join(card.reasons)})

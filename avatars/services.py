@@ -121,6 +121,7 @@ def start_recorded_avatar(
         "language": plan.language,
         "sentence": plan.sentence,
         "words": list(plan.words),
+        "reading": plan.reading,
         "steps": [{"key": step.key, "least_s": step.least_s, "silent": step.silent} for step in steps],
     }
     with TemporaryFile() as bundle:  # without a name: nothing of it stays when this process dies

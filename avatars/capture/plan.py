@@ -120,11 +120,16 @@ class CapturePlan:
 
     def steps(self) -> tuple[Step, ...]:
         """In the order in which they are recorded."""
-        texts = {"passcode": self.sentence, "reading": _READINGS[self.language]}
+        texts = {"passcode": self.sentence, "reading": self.reading}
         return tuple(
             Step(key, least, most, texts.get(key, ""))
             for key, (least, most) in settings.AVOW_CAPTURE_SECONDS.items()
         )
+
+    @property
+    def reading(self) -> str:
+        """The text that is read aloud."""
+        return _READINGS[self.language]
 
     def seal(self) -> str:
         """Text for the page; signed, so that it can be read but not changed."""

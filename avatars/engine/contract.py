@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,12 +36,15 @@ class ConsentEvidence:
 class Spoken:
     """What the person says in the footage, in order, in `language`; its sounds are timed by alignment.
 
-    `words`, where somebody has timed them by hand, are used instead.
+    `words`, where somebody has timed them by hand, are used instead. `from_s`, `to_s`: the part of the footage in which
+    exactly this is said; nothing is learnt from the rest.
     """
 
     text: str
     language: str
     words: tuple[Word, ...] = ()
+    from_s: float = 0.0
+    to_s: float = math.inf
 
 
 @dataclass(frozen=True)

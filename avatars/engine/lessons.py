@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
@@ -40,7 +41,9 @@ def habits_of(clip: Path, footage: Footage, shape: ShapeModel, spoken: Spoken | 
         return Habits.none()
     opening, width = shape.shares(footage.opening, footage.lip_width)
     targets = np.column_stack([np.clip(opening, 0, 1.3), width, shape.mode_values(footage.canonical)])
-    good = footage.seen & np.isfinite(targets).all(axis=1)
+    times = (np.arange(len(targets)) + 0.5) / footage.fps
+    there = (times >= spoken.from_s) & (times <= spoken.to_s)
+    good = footage.seen & np.isfinite(targets).all(axis=1) & there
     return learn_habits(phones, footage.fps, np.nan_to_num(targets), good)
 
 
@@ -48,7 +51,10 @@ def _phones(clip: Path, spoken: Spoken) -> tuple[Phone, ...]:
     samples = mono_sound(clip, _RATE)
     if spoken.words:
         return phones_within(spoken.words, spoken.language, len(samples) / _RATE)
-    return align(samples, _RATE, spoken.text, spoken.language).phones
+    first = round(spoken.from_s * _RATE)
+    part = samples[first : round(min(spoken.to_s, len(samples) / _RATE) * _RATE)]
+    found = align(part, _RATE, spoken.text, spoken.language).phones
+    return tuple(replace(one, start_s=one.start_s + spoken.from_s, end_s=one.end_s + spoken.from_s) for one in found)
 
 
 def measured_response(model: AvatarModel) -> Response:
