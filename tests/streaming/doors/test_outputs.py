@@ -62,7 +62,7 @@ class Broadcaster:
 
         store = SegmentStore(room_folder(room.pk), retention=Retention(60), sync=False)
         self._publisher = Publisher(
-            store, PlaylistState(target_s=1, window_s=20), confirm=lambda: None, persist=persist
+            store, PlaylistState(target_s=1, window_s=20), persist=persist
         )
         receipt = ReceiptReference("grant", "0" * 64)
         given = ManifestInput("Room", DigitalSource.COMPOSITE, "engine", "1", bytes(8), receipt, "AI")
