@@ -16,8 +16,9 @@ def test_what_was_entered_is_what_is_ordered(room: Room, world: World) -> None:
     client.force_login(world.producer)
     form = {
         "title": "Tea", "avatar": str(room.avatar.pk), "language": "zh", "rundown": "# 开场 x2\n大家好。",
-        "quote_comments": "on", "pace": "gentle", "picture": "portrait", "channel": "live_commerce", "product_category": "cosmetics",
-        "purpose": "product_presentation", "platform": "douyin", "markets": ["CN", "EU"],
+        "quote_comments": "on", "pace": "gentle", "picture": "portrait", "channel": "live_commerce",
+        "product_category": "cosmetics", "purpose": "product_presentation", "platform": "douyin",
+        "markets": ["CN", "EU"],
     }  # fmt: skip
     assert client.post("/studio/rooms/new/", {**form, "markets": []}).status_code == 422
     assert client.post("/studio/rooms/new/", form).status_code == 302
