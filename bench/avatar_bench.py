@@ -50,8 +50,9 @@ class Clip:
 class Likeness:
     """Lips against the real ones: correlations, and mean distance in per cent of the outer-eye distance.
 
-    `distance` is taken about the mean point of the lips, as in LMD (Chen et al. 2018, section 4.2): the double's head
-    moves as its idle footage does, not as in the unseen take. `placed` is the same without that calibration.
+    `placed` is taken where the lips stand in the aligned face, and is what the bar judges. `distance` is taken about
+    the mean point of the lips, as in LMD (Chen et al. 2018, section 4.2): the double's head moves as its idle footage
+    does, not as in the unseen take, and that is no fault of its mouth.
     """
 
     opening_r: float
@@ -112,7 +113,7 @@ def unseen_rows(clip: Clip, folder: Path, *, by_hand: bool) -> Iterator[Row]:
     found, plain, retrieved = (_likeness(lips, real) for lips in (drawn, idle, nearest))
     name = f"{clip.path.stem}, unseen {speech.duration_s:.0f} s, {how}"
     bar = f"r at least {UNSEEN_R}, at most {UNSEEN_DISTANCE} %"
-    held = found.opening_r >= UNSEEN_R and found.distance <= UNSEEN_DISTANCE
+    held = found.opening_r >= UNSEEN_R and found.placed <= UNSEEN_DISTANCE
     yield Row(f"{name}: the double", str(found), bar, held)
     commanded = commanded_lips(speech, real.fps, load_model(model).habits).opening[: len(real.seen)]
     r = np.corrcoef(commanded[real.seen], real.opening[real.seen])[0, 1]
@@ -128,7 +129,7 @@ def _split(clip: Clip, folder: Path, by_hand: bool) -> tuple[Path, Path, Spoken,
     for path, part in ((train, slice(0, cut)), (test, slice(cut, None))):
         frames = islice(constant_rate_frames(clip.path, fps=25, max_side=1920), part.start, part.stop)
         sound = samples[part.start * _RATE // 25 : None if part.stop is None else part.stop * _RATE // 25]
-        write_mp4(path, frames, fps=25, samples=sound, rate=_RATE, encoding=Encoding(crf=12))
+        write_mp4(path, frames, fps=25, sound=[sound], rate=_RATE, encoding=Encoding(crf=12))
     first = tuple(word for word in clip.words if word.end_s <= clip.split_s)
     rest = tuple(
         Word(word.text, word.start_s - clip.split_s, word.end_s - clip.split_s)
@@ -160,7 +161,7 @@ def _performed(model: Path, speech: Speech, real: Footage, folder: Path) -> Comp
     """Perform at 720p, encode, read back: lips complex [n, LIPS] in the real footage's canonical units."""
     film = folder / "performed.mp4"
     frames = default_engine().perform(model, speech, width=1280, height=720, fps=25)
-    write_mp4(film, frames, fps=25, samples=speech.samples, rate=speech.rate)
+    write_mp4(film, frames, fps=25, sound=[speech.samples], rate=speech.rate)
     read = survey(film, 25, 0, lambda _share: None)
     lips = np.full((len(real.seen), LIPS), np.nan + 0j)
     for number in np.flatnonzero(read.seen[: len(lips)]):
