@@ -89,7 +89,8 @@ def _exchange(url: str, body: bytes, timeout_s: float) -> bytes:
     thread = threading.Thread(target=work, name="tsa-request", daemon=True)
     thread.start()
     thread.join(timeout_s)
-    if not outcome:
+    # The socket's own time-out is as long and may be told first.
+    if not outcome or isinstance(outcome[0], TimeoutError):
         _cut(connection)
         raise TsaUnavailable("tsa_timeout", _("The time-stamping authority did not answer in time. Try again."))
     if isinstance(outcome[0], TsaUnavailable):
