@@ -74,6 +74,20 @@ def files(tmp_path: Path, settings: object) -> Path:
     return folder
 
 
+@pytest.fixture
+def emptied(transactional_db: None) -> Iterator[None]:
+    """A database that tests commit to is emptied afterwards, which the guards of consent and ledger rightly refuse."""
+    from django.core.management import call_command
+    from django.db import connection
+
+    from compliance.consent import guards as consent_guards
+    from compliance.ledger import guards as ledger_guards
+
+    yield
+    with consent_guards.lifted(connection), ledger_guards.lifted(connection):
+        call_command("flush", interactive=False, verbosity=0)
+
+
 QUEUE_ROLES = {"gate": "gate", "inspect": "inspector", "default": "worker", "render": "worker"}
 
 
