@@ -80,6 +80,7 @@ def _files() -> Iterator[str]:
         "models": set(Avatar.objects.exclude(model="").values_list("model", flat=True)),
         "footage": set(Avatar.objects.exclude(footage="").values_list("footage", flat=True)),
         "posters": set(Avatar.objects.exclude(poster="").values_list("poster", flat=True)),
+        "previews": set(Avatar.objects.exclude(preview="").values_list("preview", flat=True)),
     }
     found = set(stored())
     expected = set().union(*known.values())
