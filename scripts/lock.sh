@@ -12,6 +12,8 @@ venv=$1
         grep -E '^[A-Za-z]' requirements.lock.new | grep -vE '^(nvidia-|triton)' | sed -E 's/^(torch==[0-9.]+)\+.*/\1/'
         # The last release whose wheel carries its models; it asks for numpy<2 without needing it.
         echo "mediapipe==0.10.21"
+        # What redis asks for on Debian 12's Python 3.11.2 and nowhere later, so that a newer one does not resolve it.
+        echo 'async-timeout==5.0.1 ; python_full_version < "3.11.3"'
     } | sort -f -u
 } > requirements.lock
 rm requirements.lock.new
