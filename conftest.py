@@ -82,9 +82,10 @@ def emptied(transactional_db: None) -> Iterator[None]:
 
     from compliance.consent import guards as consent_guards
     from compliance.ledger import guards as ledger_guards
+    from tests.unguarded import lifted
 
     yield
-    with consent_guards.lifted(connection), ledger_guards.lifted(connection):
+    with lifted(consent_guards, connection), lifted(ledger_guards, connection):
         call_command("flush", interactive=False, verbosity=0)
 
 

@@ -6,10 +6,9 @@ They stop mistakes and honest tools. A database owner can drop them; what that o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from compliance.triggers import standing
 
 APPEND_ONLY = ("ledger_logentry", "ledger_node", "ledger_checkpoint")
 OUTBOX = "ledger_outboxentry"
@@ -124,20 +123,4 @@ def remove(connection: BaseDatabaseWrapper) -> None:
 
 def missing(connection: BaseDatabaseWrapper) -> set[str]:
     """Guards that should exist and do not (or, on PostgreSQL, are disabled)."""
-    query = {
-        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
-        "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')",
-    }[connection.vendor]
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return names(connection.vendor) - {row[0] for row in cursor.fetchall()}
-
-
-@contextmanager
-def lifted(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Without guards inside the block: for emptying a *test* database between tests."""
-    remove(connection)
-    try:
-        yield
-    finally:
-        install(connection)
+    return names(connection.vendor) - standing(connection)

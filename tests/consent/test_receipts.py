@@ -15,6 +15,7 @@ from compliance.consent.models import Grant
 from compliance.consent.receipts import verify_grant, verify_receipt
 from compliance.keys.custody import open_custody
 from compliance.keys.errors import KeyAccessDenied
+from tests.unguarded import lifted
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def signed(give, run_jobs) -> Grant:
 
 def alter(grant: Grant, **columns: object) -> Grant:
     """What a database owner can do: drop the triggers, change the row, put them back."""
-    with guards.lifted(connection):
+    with lifted(guards, connection):
         Grant.objects.filter(pk=grant.pk).update(**columns)
     return Grant.objects.get(pk=grant.pk)
 

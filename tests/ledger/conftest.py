@@ -15,6 +15,7 @@ from compliance.ledger.events import Event
 from compliance.ledger.models import OutboxEntry
 from compliance.ledger.sequencer import sequence_once
 from compliance.ledger.services import record
+from tests.unguarded import lifted
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def tamper() -> Iterator[Callable[..., None]]:
     """Run SQL as the database's owner: the guards are dropped first, as an attacker would."""
 
     def execute(sql: str, parameters: list[Any] | None = None) -> None:
-        with guards.lifted(connection), connection.cursor() as cursor:
+        with lifted(guards, connection), connection.cursor() as cursor:
             cursor.execute(sql, parameters or [])
 
     yield execute

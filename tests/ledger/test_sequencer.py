@@ -23,6 +23,7 @@ from compliance.ledger.events import Event
 from compliance.ledger.models import Checkpoint, LogEntry, Node, OutboxEntry
 from compliance.ledger.sequencer import sequence_once
 from compliance.ledger.tlog_proof import TlogProof
+from tests.unguarded import lifted
 
 AsRole = Callable[[str], AbstractContextManager[None]]
 Log = Callable[..., list[OutboxEntry]]
@@ -149,7 +150,7 @@ def test_late_commit_with_an_earlier_outbox_id_is_not_skipped(log: Log, as_role:
     """PostgreSQL gives ids at insert, not at commit: id 1 may become visible after id 2 was already moved."""
     late = log(1)[0]
     fields = {f.name: getattr(late, f.name) for f in OutboxEntry._meta.fields}
-    with guards.lifted(connection):
+    with lifted(guards, connection):
         OutboxEntry.objects.all().delete()
     log(2, batch=5)
     OutboxEntry.objects.create(**fields)
