@@ -21,11 +21,12 @@ from uuid import UUID, uuid4
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.http import parse_cookie
 from django.http.request import split_domain_port, validate_host
 from django.utils.translation import gettext as _
 
+from compliance.connections import renew_connections
 from streaming.selectors import live_state, public_rooms
 from streaming.services import receive_comments
 
@@ -223,7 +224,7 @@ def _refusal(name: str, code: str, text: str) -> Json:
 
 def _keep(room_id: UUID, viewer: str, words: Any) -> str:
     """Hand a viewer's words in; the code of the refusal, empty when they are kept."""
-    close_old_connections()
+    renew_connections()
     room = public_rooms().filter(pk=room_id, wanted_on_air=True).first()
     if room is None:
         return "room_off_air"
@@ -236,6 +237,6 @@ def _keep(room_id: UUID, viewer: str, words: Any) -> str:
 
 
 def _state_of(room_id: UUID) -> Json | None:
-    close_old_connections()
+    renew_connections()
     room = public_rooms().filter(pk=room_id).first()
     return live_state(room) if room else None
