@@ -290,7 +290,7 @@ AVOW_KEYS_DIR = Path(env.str("AVOW_KEYS_DIR", default=str(VAR_DIR / "keys")))
 AVOW_SECRETS_DIR = Path(env.str("AVOW_SECRETS_DIR", default=str(VAR_DIR / "secrets")))
 AVOW_SECRET_FILE = Path(env.str("AVOW_SECRET_FILE", default=str(AVOW_SECRETS_DIR / f"{AVOW_ROLE}.secret")))
 AVOW_CUSTODY = env.str("AVOW_CUSTODY", default="compliance.keys.custody.FileCustody")
-AVOW_TSA_URL = env.str("AVOW_TSA_URL", default="http://127.0.0.1:8318/")
+AVOW_TSA_URL = env.str("AVOW_TSA_URL", default=f"http://127.0.0.1:{env.int('AVOW_TSA_PORT', default=8318)}/")
 AVOW_LOG_ORIGIN = env.str("AVOW_LOG_ORIGIN", default="avow.local/log")
 AVOW_PROVIDER_CODE = env.str("AVOW_PROVIDER_CODE", default="")
 # Who runs this installation, as consent records name it (ISO/IEC TS 27560, party).
