@@ -127,6 +127,8 @@ else:
         options = {"server_side_binding": prepared, "prepare_threshold": 5 if prepared else None}
         DATABASES["default"]["OPTIONS"] = options
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Rate limits are counted here: by each web process for itself, or by all together in a server.
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
 
 # --- People ---
 AUTH_USER_MODEL = "accounts.User"
