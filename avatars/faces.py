@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import cv2
 import numpy as np
+from google.protobuf import message_factory  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+# The wheel's C++ side asks for a method that protobuf has dropped, and prints an AttributeError at every start.
+_Factory: Any = message_factory.MessageFactory
+_Factory.GetPrototype = lambda _factory, descriptor: message_factory.GetMessageClass(descriptor)
 os.environ.setdefault("GLOG_minloglevel", "3")  # the wheel's C++ side reports every graph it starts
 
-from mediapipe.python.solutions.face_mesh import FaceMesh
+from mediapipe.python.solutions.face_mesh import FaceMesh  # noqa: E402 - after what it asks for
 
 Points = NDArray[np.float64]
 Image = NDArray[np.uint8]
