@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy as _
+
 from compliance.errors import BadInput, Refused
 
 
@@ -18,4 +20,4 @@ class OwnershipLost(Refused):
     """Another process performs or publishes this room now: whoever learns it stops at once. Code: room_lost."""
 
     def __init__(self) -> None:
-        super().__init__("room_lost", "Another process has taken this room over.")
+        super().__init__("room_lost", _("Another process has taken this room over."))

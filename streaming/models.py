@@ -61,6 +61,7 @@ class Air(models.Model):
     A fence is raised by every take-over; whoever writes names theirs, so that a process that slept through its lease
     can neither speak nor publish. `signed`: last segment number by rendition, written before publication. `playlist`:
     see `streaming.packager.playlist`. `slice`: number of the slice in use. `effort`: see `streaming.clock.Effort`.
+    `slate_words`: why the host is not seen, see `streaming.showing`.
     `direction`: the audience and the host's manner as the director last saw them.
     """
 
@@ -77,7 +78,7 @@ class Air(models.Model):
     slice = models.PositiveIntegerField(default=0)
     showing = models.CharField(max_length=10, choices=Showing.choices, default=Showing.NOTHING)
     slate_code = models.CharField(max_length=64, blank=True)
-    slate_text = models.TextField(blank=True)
+    slate_words = models.JSONField(default=dict)
     effort = models.PositiveSmallIntegerField(default=0)
     direction = models.JSONField(default=dict)
     updated_at = models.DateTimeField(auto_now=True)

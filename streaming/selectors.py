@@ -18,7 +18,8 @@ from compliance.disclosure.labels import LabelSpec
 from streaming.air.spec import drawn_label, duties_of, stream_spec
 from streaming.clock import Effort, said
 from streaming.director.freedom import Freedom
-from streaming.models import DirectorRecord, DirectorRecordKind, Room, RoomState, SpokenLine
+from streaming.models import DirectorRecord, DirectorRecordKind, Room, RoomState, Showing, SpokenLine
+from streaming.showing import Why
 
 _SHOWN = 8
 
@@ -54,14 +55,27 @@ QUOTED_FOR_S = 20
 
 
 def live_state(room: Room) -> dict[str, Any]:
-    """What everybody may know of a room on air: what is seen and why, how much effort is left, the question that is
-    being answered where the room quotes questions (its screened copy, never what the viewer wrote).
+    """What everybody may know of a room on air: what is seen and why (`why`: see `streaming.showing.Why`), how much
+    effort is left, the question that is being answered where the room quotes questions (its screened copy, never what
+    the viewer wrote).
     """
     air = room.air
     return {
-        "state": room.state, "showing": air.showing, "code": air.slate_code, "effort": air.effort,
-        "quote": _quote(room),
+        "state": room.state, "showing": air.showing, "code": air.slate_code, "why": why_not_seen(room),
+        "effort": air.effort, "quote": _quote(room),
     }  # fmt: skip
+
+
+def why_not_seen(room: Room) -> Why:
+    """Why the host is not on screen, as everybody may know it."""
+    over = not room.wanted_on_air
+    if (over or room.air.showing != Showing.HOST) and consent_ended(room):
+        return Why.CONSENT
+    if over:
+        return Why.ENDED
+    if room.air.showing == Showing.HOST:
+        return Why.NONE
+    return Why(room.air.slate_words.get("kind") or Why.JOINING)
 
 
 def _quote(room: Room) -> str:

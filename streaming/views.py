@@ -30,6 +30,7 @@ from streaming.air.folders import room_folder
 from streaming.forms import OutputForm, RoomForm
 from streaming.models import Room, RoomState
 from streaming.sending.reasons import reason_text
+from streaming.showing import FOR_VIEWERS, in_words
 from streaming.webhooks.services import valid_keys
 
 watching = role_required(*STUDIO_ROLES, Role.STREAMER)
@@ -92,6 +93,7 @@ def room(request: HttpRequest, pk: UUID) -> HttpResponse:
         "room": found,
         "take": found.take,
         "air": found.air,
+        "ended_because": in_words(found.ended_because),
         "lines": found.lines.filter(blocked=False).order_by("-id")[:12],
         "dashboard": selectors.dashboard(found),
         "may_direct": directing.may_direct(user, found),
@@ -158,6 +160,8 @@ def watch(request: HttpRequest, pk: UUID) -> HttpResponse:
         "room": found,
         "label": selectors.label_of(found),
         "options": viewer_options(),
+        "why": selectors.why_not_seen(found),
+        "whys": {str(kind): str(text) for kind, text in FOR_VIEWERS.items()},
         "demonstration_ends_at": demo_room.end_of(found),
     }
     return render(request, "rooms/watch.html", context)

@@ -7,6 +7,7 @@ const byId = (id) => document.getElementById(id)
 const words = byId('live-words').dataset
 const video = byId('live-video')
 const options = JSON.parse(byId('live-options').textContent)
+const whys = JSON.parse(byId('live-whys').textContent)
 const place = byId('live').dataset
 
 const OLDEST_S = 120 // the playlist lists twenty seconds; a viewer who paused may be behind
@@ -70,7 +71,8 @@ let asked = 0
 const waiting = new Map() // id of a comment -> what to do with the answer
 
 const hear = (state) => {
-  const notice = state.code === 'handed_over' ? words.person : state.effort > 0 ? words.reduced : ''
+  explain(state.why)
+  const notice = state.showing === 'host' && state.effort > 0 ? words.reduced : ''
   byId('live-notice').textContent = notice
   byId('live-notice').hidden = !notice
   byId('live-question').textContent = state.quote || ''
@@ -79,6 +81,8 @@ const hear = (state) => {
 
 const connect = (delay) => {
   const address = new URL(place.socket, document.baseURI)
+const explain = (why) => { byId('live-why').textContent = whys[why] || '' }
+
   address.protocol = address.protocol.replace('http', 'ws')
   socket = new WebSocket(address)
   socket.addEventListener('open', () => { delay = RECONNECT_MS })
@@ -128,4 +132,6 @@ if (place.onAir) {
   ask()
   setInterval(ask, STATE_MS)
 }
-player.start()
+explain(place.why)
+if (!place.onAir && place.why === 'consent') byId('live-state').textContent = words.ended // nothing is left to play
+else player.start()

@@ -18,7 +18,6 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from compliance.consent.services import record_usage
 from compliance.envelope import canonical_bytes
@@ -42,6 +41,7 @@ from streaming.packager.playlist import Entry, PlaylistState, init_name, multiva
 from streaming.packager.spec import StreamSpec
 from streaming.packager.store import MULTIVARIANT, Publisher, Retention, SegmentStore
 from streaming.services import note
+from streaming.showing import on_screen
 from watermark import Key, MarkPattern, make_pattern
 
 logger = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ class Broadcast:
         """Publish one segment of the host, in all renditions.
 
         Raises:
-            SegmentRefused, SandboxFailure, BadInput, VerificationFailed: it must not be seen.
+            NotPermitted, SegmentRefused, SandboxFailure, BadInput, VerificationFailed: it must not be seen.
             StoreUnavailable, OwnershipLost, Unavailable.
         """
         assert self._host_session is not None
@@ -146,7 +146,7 @@ class Broadcast:
         permit_in_force(permit_id, timezone.now())  # a withdrawal may have come while it was measured
         entry = self._publish(session, segments, Showing.HOST, permit.mark)
         self._count_use(permit, measured)
-        self._show(Showing.HOST, "", "", slice=permit.mark.slice)
+        self._show(Showing.HOST, on_screen(), slice=permit.mark.slice)
         return entry
 
     def _with_fresh_keys(self, session: Session) -> Session:
@@ -188,8 +188,8 @@ class Broadcast:
             codecs = {one.name: packager.codecs(one.name) for one in self.spec.renditions}
             self.publisher.store.put_playlist(MULTIVARIANT, multivariant(self.spec, codecs))
 
-    def put_slate(self, code: str, text: str) -> Entry:
-        """Publish one segment of the slate and say why it is there."""
+    def put_slate(self, why: Json) -> Entry:
+        """Publish one segment of the slate and say why it is there: a reason of `streaming.showing`."""
         if self._slate is None or self._listed is not self._slate.session or self.end_ns is None:
             self._slate = self._begin_slate()
         segments = self._slate.reel.segments()
@@ -197,7 +197,7 @@ class Broadcast:
         for segment in segments:
             self.checker.check(bounds, self._slate.session.inits[segment.rendition], segment)
         entry = self._publish(self._slate.session, segments, Showing.SLATE, self._room_mark())
-        self._show(Showing.SLATE, code, text)
+        self._show(Showing.SLATE, why)
         return entry
 
     def _begin_slate(self) -> OpenSlate:
@@ -273,18 +273,19 @@ class Broadcast:
         self._listed = session
         self.on_event("session", {"init": init_name(session.name)})
 
-    def go_dark(self, code: str, text: str) -> None:
+    def go_dark(self, why: Json) -> None:
         """Nothing may be or can be published now: say why."""
-        self._show(Showing.NOTHING, code, text)
+        self._show(Showing.NOTHING, why)
 
-    def _show(self, showing: Showing, code: str, text: str, **fields: Any) -> None:
+    def _show(self, showing: Showing, why: Json, **fields: Any) -> None:
         """Tell the dashboard what is seen, once per change."""
-        air = Air.objects.get(pk=self.room.pk)
-        if (air.showing, air.slate_code) != (showing, code) or any(getattr(air, k) != v for k, v in fields.items()):
-            self.lease.write(showing=showing, slate_code=code, slate_text=text, **fields)
-        if (air.showing, air.slate_code) != (showing, code):
-            said = text or _("The AI host is on screen.")
-            note(room=self.room, code=f"showing_{showing}", text=said, data={"code": code})
+        air, code, text = Air.objects.get(pk=self.room.pk), why["code"], why["text"]
+        changed = (air.showing, air.slate_code) != (showing, code)
+        if changed or any(getattr(air, name) != value for name, value in fields.items()):
+            self.lease.write(showing=showing, slate_code=code, slate_words=why, **fields)
+        if changed:
+            data = {"code": code, "reason": {"en": text, "zh": why["text_zh"]}}
+            note(room=self.room, code=f"showing_{showing}", text=text, data=data)
             self.on_event(f"showing_{showing}", {"code": code, "text": text, "at": datetime.now(UTC).isoformat()})
 
     def end(self) -> None:

@@ -40,6 +40,10 @@ class SegmentRefused(Refused):
         self.reasons = reasons
 
 
+class NotPermitted(SegmentRefused):
+    """Consent, reviews, rules or the permit say no: nothing that a performer could do better."""
+
+
 @dataclass(frozen=True)
 class Bounds:
     """What a segment is measured against: the sizes, the label in each, the mark."""
@@ -61,15 +65,15 @@ def permit_in_force(permit_id: str, now: datetime) -> tuple[Permit, PermitClaims
     """The permit of a slice, as the database and its signature have it at this moment.
 
     Raises:
-        SegmentRefused: permit_not_alive, or what consent has against the use now.
+        NotPermitted: permit_not_alive, or what consent has against the use now.
         VerificationFailed, Refused: as `verify_permit`.
     """
     alive = Permit.objects.filter(pk=permit_id, revoked_at__isnull=True, expires_at__gt=now)
     permit = alive.select_related("take__grant", "take__organisation", "mark").first()
     if permit is None:
-        raise SegmentRefused([reason("permit_not_alive", _("The permit was withdrawn or has expired."))])
+        raise NotPermitted([reason("permit_not_alive", _("The permit was withdrawn or has expired."))])
     if reasons := consent_reasons(permit.take, now):
-        raise SegmentRefused(reasons)
+        raise NotPermitted(reasons)
     return permit, verify_permit(permit.envelope, now=now, key_for=permit_key)
 
 

@@ -23,20 +23,25 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from compliance import storage
 from compliance.errors import AvowError, Unavailable
 from compliance.keys.custody import open_custody
 from compliance.release.issuing import permit_slice
 from compliance.release.models import Permit
+from compliance.release.reasons import reason
+from streaming import showing
 from streaming.air.broadcast import AHEAD_LIMIT_NS, SECOND_NS, Broadcast
+from streaming.air.checking import NotPermitted
 from streaming.air.orders import OPS, BeginOrder, SegmentOrder
 from streaming.air.wire import Message, Wire
+from streaming.clock import Effort
 from streaming.errors import OwnershipLost, RoomRefused
 from streaming.leases import Lease, take_lease
 from streaming.models import Air, Room
 from streaming.packager.packager import Segment
+from streaming.selectors import consent_ended
 from streaming.services import note
 
 logger = logging.getLogger(__name__)
@@ -46,7 +51,6 @@ GRACE_S = 0.6
 _AHEAD_NS = 2 * SECOND_NS
 _LOOK_S = 0.25
 _DATABASE_S = 1.0
-_NOTHING = "no_performer"
 _FAREWELL_SEGMENTS = 3
 
 
@@ -70,8 +74,7 @@ class RoomThread:
     stopping: threading.Event
     on_event: Callable[[str, Json], None]
     inbox: queue.Queue[Order] = field(default_factory=lambda: queue.Queue(maxsize=16))
-    _code: str = _NOTHING
-    _text: str = ""
+    _refused: Json | None = None
     _performer_fence: int | None = None
     _expects_host_ns: int | None = None
     _away_since: float | None = None
@@ -136,7 +139,7 @@ class RoomThread:
         for _segment in range(_FAREWELL_SEGMENTS):
             while (left := self._slate_due_s(broadcast)) > 0 and not self.stopping.is_set():
                 time.sleep(min(left, _LOOK_S))
-            broadcast.put_slate("ended", room.ended_because)
+            broadcast.put_slate(showing.consent_ended() if consent_ended(room) else showing.ended(room.ended_because))
         broadcast.end()
 
     def _wanted(self, room: Room) -> bool:
@@ -169,21 +172,37 @@ class RoomThread:
             wait = end + broadcast.spec.segment_s * SECOND_NS // 2  # the host joins where the slate ends
         return (wait - time.time_ns()) / SECOND_NS
 
+    def _why(self, room: Room) -> Json:
+        """Why the host is not seen now: what people and the performer have said lately comes before what was refused,
+        and a refusal counts only while somebody still performs.
+        """
+        if room.handed_over_at is not None:
+            return showing.handed_over()
+        if self._expects_host_ns is not None and self._expects_host_ns > time.time_ns() - SECOND_NS:
+            return showing.host_joins()
+        air = Air.objects.get(pk=room.pk)
+        if air.performer_until is None or air.performer_until < timezone.now():
+            return showing.no_performer()
+        if air.effort == Effort.SLATE:
+            return showing.machine_too_slow()
+        return self._refused or showing.no_performer()
+
     def _slate(self, broadcast: Broadcast) -> None:
         try:
-            broadcast.put_slate(self._code, self._text or _("The host is not here at the moment."))
+            broadcast.put_slate(self._why(broadcast.room))
         except (AvowError, DatabaseError) as error:
             # Nothing unlabelled and nothing unsigned: then nothing at all, until it holds again.
             logger.exception("room %s: not even the slate can be shown", self.room_id)
             with suppress(DatabaseError):
-                broadcast.go_dark(*_said(error))
+                broadcast.go_dark(showing.refused(error) | {"kind": showing.Why.DARK})
             time.sleep(_LOOK_S)
 
     def _refuse(self, order: Order, error: AvowError | DatabaseError) -> None:
-        code, text = _said(error)
-        self._code, self._text, self._expects_host_ns = code, text, None
-        self.on_event("refused", {"op": order.message.header["op"], "code": code, "text": text})
-        order.answer(ok=False, code=code, text=text, retry=isinstance(error, Unavailable | DatabaseError))
+        why = showing.not_permitted(error.reasons) if isinstance(error, NotPermitted) else showing.refused(error)
+        self._refused, self._expects_host_ns = why, None
+        self.on_event("refused", {"op": order.message.header["op"], "code": why["code"], "text": why["text"]})
+        retry = isinstance(error, Unavailable | DatabaseError)
+        order.answer(ok=False, code=why["code"], text=why["text"], retry=retry)
 
     # --- messages ---
     def _begin(self, broadcast: Broadcast, order: Order) -> None:
@@ -191,8 +210,7 @@ class RoomThread:
         begun = BeginOrder.read(order.message, broadcast.spec)
         if begun.fence != Air.objects.get(pk=self.room_id).performer_fence:
             raise OwnershipLost
-        if broadcast.room.handed_over_at is not None:
-            raise RoomRefused("handed_over", _("A person has taken over."))
+        self._require_host(broadcast.room)
         granted = self._next_slice()
         broadcast.begin_host(begun.inits)
         self._performer_fence = begun.fence
@@ -204,6 +222,11 @@ class RoomThread:
         self._expects_host_ns = start
         order.answer(ok=True, start_ns=start, **granted)
 
+    @staticmethod
+    def _require_host(room: Room) -> None:
+        if room.handed_over_at is not None:
+            raise RoomRefused("handed_over", _("A person has taken over; the host is silent."))
+
     def _slice(self, _broadcast: Broadcast, order: Order) -> None:
         order.answer(ok=True, **self._next_slice())
 
@@ -211,7 +234,7 @@ class RoomThread:
         """Permit the next slice, with a mark nobody has used.
 
         Raises:
-            RoomRefused: room_not_permitted, with the reasons.
+            NotPermitted: room_not_permitted, or the reasons of the take.
         """
         air = Air.objects.select_related("room__take").get(pk=self.room_id)
         newest = air.room.take.marks.order_by("-slice").values_list("slice", flat=True).first() or 0
@@ -219,9 +242,8 @@ class RoomThread:
         if permit is None:
             take = air.room.take
             take.refresh_from_db()
-            texts = " ".join(why["text"] for why in take.reasons) or _("The take has ended.")
-            code = take.reasons[0]["code"] if take.reasons else "room_not_permitted"
-            raise RoomRefused(code, texts, reasons=take.reasons)
+            has_ended = reason("room_not_permitted", _("The take has ended."))
+            raise NotPermitted(take.reasons or [has_ended])
         return self._granted(permit)
 
     @staticmethod
@@ -236,11 +258,12 @@ class RoomThread:
 
     def _segment(self, broadcast: Broadcast, order: Order) -> None:
         given = SegmentOrder.read(order.message, broadcast.spec)
-        if given.fence != self._performer_fence or broadcast.room.handed_over_at is not None:
+        if given.fence != self._performer_fence:
             raise OwnershipLost
+        self._require_host(broadcast.room)
         self._in_time(broadcast, given.segments[0])
         entry = broadcast.put_host(given.segments, given.permit_id)
-        self._code, self._text, self._expects_host_ns = _NOTHING, "", None
+        self._refused, self._expects_host_ns = None, None
         order.answer(ok=True, sequence=entry.sequence)
 
     @staticmethod
@@ -253,13 +276,6 @@ class RoomThread:
         end = broadcast.end_ns
         if end is not None and segment.start_ns < end - SECOND_NS // 20:
             raise RoomRefused("segment_late", _("The performer was too slow: the slate has taken its place."))
-
-
-def _said(error: AvowError | DatabaseError) -> tuple[str, str]:
-    """Code and text for the dashboard."""
-    if isinstance(error, AvowError):
-        return error.code, str(error.text)
-    return "database_away", _("The database does not answer.")
 
 
 @dataclass

@@ -24,6 +24,7 @@ from streaming.models import Room
 from streaming.packager.packager import Packager, Segment
 from streaming.rundown import Rundown, RundownItem
 from streaming.services import go_on_air, plan_room, stop_room
+from streaming.showing import handed_over, no_performer
 from tests.road import World, tsa_url, world
 
 __all__ = ["tsa_url", "world"]
@@ -73,9 +74,9 @@ def aired(room: Room, world: World, settings: Any, monkeypatch: pytest.MonkeyPat
     room.take.refresh_from_db()
     with world.as_role("gate"):
         for broadcast in on_the_gate(room):
-            broadcast.put_slate("no_performer", "")
+            broadcast.put_slate(no_performer())
             put_host(broadcast, room, seconds=2)
-            broadcast.put_slate("handed_over", "")
+            broadcast.put_slate(handed_over())
             broadcast.end()
     stop_room(room=room, by=world.producer, because="done")
     Room.objects.filter(pk=room.pk).update(ended_at=timezone.now() - timedelta(minutes=5))

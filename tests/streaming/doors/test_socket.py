@@ -60,7 +60,10 @@ def test_state_and_comments_over_one_connection(room: Room) -> None:
     async def play() -> None:
         viewer = Viewer(f"/ws/live/{room.pk}/", HOME)
         assert (await viewer.hear())["type"] == "websocket.accept"
-        expected = {"type": "state", "state": "on_air", "showing": "nothing", "code": "", "effort": 0, "quote": ""}
+        expected = {
+            "type": "state", "state": "on_air", "showing": "nothing", "code": "", "why": "joining", "effort": 0,
+            "quote": "",
+        }  # fmt: skip
         assert await viewer.hear("state") == expected
         viewer.send({"type": "comment", "id": "7", "text": "多少钱？"})
         assert await viewer.hear("kept") == {"type": "kept", "id": "7"}

@@ -29,6 +29,7 @@ from streaming.leases import LEASE_S, take_lease
 from streaming.models import Air, Room
 from streaming.packager.check import check_playlist
 from streaming.packager.spec import Rendition, StreamSpec
+from streaming.showing import no_performer
 from tests.road import World
 from tests.streaming.rooms.planned import room_on_air
 
@@ -141,7 +142,7 @@ def test_what_cannot_be_kept_is_said_and_the_room_recovers(
         now = time.time_ns()
         monkeypatch.setattr(on_air.time, "time_ns", lambda: now - 3600 * 10**9)
         assert held.broadcast.end_ns is None
-        entry = held.broadcast.put_slate("no_performer", "x")
+        entry = held.broadcast.put_slate(no_performer())
         assert entry.discontinuity and entry.start_ns < now - 3000 * 10**9
         assert held.thread._slate_due_s(held.broadcast) > 0, "the slate goes on in its own time"
         late = message({"fence": 0, "start_ns": now})
