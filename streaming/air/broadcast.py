@@ -124,6 +124,14 @@ class Broadcast:
 
     # --- the host ---
     def begin_host(self, inits: Mapping[str, bytes]) -> None:
+    @property
+    def host_is_listed(self) -> bool:
+        """Whether the newest published segment is the host's: its next one has to follow on without a gap."""
+        session = self._host_session
+        if session is None or self._listed is None:
+            return False
+        return self._listed is session or self._listed is session.follows
+
         """Make the session of a performer ready: sign its init segments. Nothing is on air yet.
 
         Raises whatever `LiveSession.sign_init` raises; the room then stays on the slate.

@@ -32,7 +32,7 @@ from compliance.release.issuing import permit_slice
 from compliance.release.models import Permit
 from compliance.release.reasons import reason
 from streaming import showing
-from streaming.air.broadcast import AHEAD_LIMIT_NS, SECOND_NS, Broadcast
+from streaming.air.broadcast import AHEAD_LIMIT_NS, SECOND_NS, WINDOW_S, Broadcast
 from streaming.air.checking import NotPermitted
 from streaming.air.orders import OPS, BeginOrder, SegmentOrder
 from streaming.air.wire import Message, Wire
@@ -49,6 +49,7 @@ Json = dict[str, Any]
 GRACE_S = 0.6
 """So long after the end of a segment's own time the next one may come before the slate takes its place."""
 _AHEAD_NS = 2 * SECOND_NS
+_TOLERANCE_NS = SECOND_NS // 20
 _LOOK_S = 0.25
 _DATABASE_S = 1.0
 _FAREWELL_SEGMENTS = 3
@@ -268,14 +269,18 @@ class RoomThread:
 
     @staticmethod
     def _in_time(broadcast: Broadcast, segment: Segment) -> None:
-        """A segment whose time the slate has filled already comes too late: time does not run backwards. One far ahead
-        would hold the slate back for as long; a clock that was set explains it as well as malice.
+        """A segment whose time the slate has filled already, or that was due long ago, comes too late: what is listed
+        says when it was shown. One far ahead would hold the slate back for as long; a clock that was set explains it as
+        well as malice. One that leaves a moment out would be a jump of the dates without a discontinuity.
         """
-        if segment.start_ns > time.time_ns() + AHEAD_LIMIT_NS:
+        now = time.time_ns()
+        if segment.start_ns > now + AHEAD_LIMIT_NS:
             raise RoomRefused("segment_early", _("The performer's time runs ahead of the clock; it begins anew."))
         end = broadcast.end_ns
-        if end is not None and segment.start_ns < end - SECOND_NS // 20:
+        if segment.start_ns < (now - WINDOW_S * SECOND_NS if end is None else end - _TOLERANCE_NS):
             raise RoomRefused("segment_late", _("The performer was too slow: the slate has taken its place."))
+        if broadcast.host_is_listed and (end is None or segment.start_ns > end + _TOLERANCE_NS):
+            raise RoomRefused("segment_gap", _("The performer has left a moment out; it begins anew."))
 
 
 @dataclass
