@@ -33,6 +33,7 @@ from streaming.air.folders import room_folder
 from streaming.air.sequences import RoomSequences
 from streaming.air.slate import Slate
 from streaming.air.spec import drawn_label, duties_of, stream_spec
+from streaming.archive.selectors import holds_on
 from streaming.archive.timeline import OnScreen, Timeline, format_of
 from streaming.leases import Lease
 from streaming.models import Air, Room, Showing
@@ -108,7 +109,8 @@ class Broadcast:
         spec = stream_spec(take.width, take.height, take.fps)
         known = PlaylistState.from_json(air.playlist) if air.playlist else None
         state = known or PlaylistState(target_s=spec.segment_s, window_s=WINDOW_S)
-        store = SegmentStore(room_folder(room.pk), retention=Retention(settings.AVOW_LIVE_KEEP_S), sync=False)
+        retention = Retention(settings.AVOW_LIVE_KEEP_S, held=holds_on(room).exists)
+        store = SegmentStore(room_folder(room.pk), retention=retention, sync=False)
         timeline = Timeline(lease)
         publisher = Publisher(store, state, persist=timeline.persist, now_s=time.time)
         sequences = RoomSequences.load(lease)
@@ -122,8 +124,6 @@ class Broadcast:
         joins = end is not None and now - WINDOW_S * SECOND_NS < end < now + AHEAD_LIMIT_NS
         return end if joins else None
 
-    # --- the host ---
-    def begin_host(self, inits: Mapping[str, bytes]) -> None:
     @property
     def host_is_listed(self) -> bool:
         """Whether the newest published segment is the host's: its next one has to follow on without a gap."""
@@ -132,6 +132,8 @@ class Broadcast:
             return False
         return self._listed is session or self._listed is session.follows
 
+    # --- the host ---
+    def begin_host(self, inits: Mapping[str, bytes]) -> None:
         """Make the session of a performer ready: sign its init segments. Nothing is on air yet.
 
         Raises whatever `LiveSession.sign_init` raises; the room then stays on the slate.

@@ -133,12 +133,14 @@ def _in_one(room: Room, data_class: DataClass, erase: Callable[[], int], now: da
 
 
 def _drop_segments(room: Room, now: datetime) -> None:
-    """The single segments, once they are all in signed files and their own time is over."""
+    """The single segments, once they are all in signed files and their own time is over; not where a hold came while
+    other rooms were looked at.
+    """
     if room.ended_at is None or room.ended_at + timedelta(seconds=settings.AVOW_LIVE_KEEP_S) > now:
         return
     unsigned = Q(state__in=(PartState.WAITING, PartState.REFUSED))
     last = Stretch.objects.filter(room=room).last()
     planned = room.parts.order_by("-last_sequence").first()
     complete = planned is not None and (last is None or planned.last_sequence >= last.last_sequence)
-    if complete and not room.parts.filter(unsigned).exists():
+    if complete and not room.parts.filter(unsigned).exists() and not holds_on(room).exists():
         shutil.rmtree(room_folder(room.pk), ignore_errors=True)

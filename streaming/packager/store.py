@@ -26,10 +26,12 @@ class Retention:
     """How long a segment's file stays once it left the playlist, in seconds.
 
     RFC 8216, 6.2.2 asks for the segment's duration plus that of the longest playlist that listed it; a room keeps more
-    when its archive is made from these files.
+    when its archive is made from these files. While `held()` nothing goes, whatever its time; it is asked only when
+    something is due.
     """
 
     after_listing_s: float
+    held: Callable[[], bool] = lambda: False
 
 
 class SegmentStore:
@@ -74,8 +76,12 @@ class SegmentStore:
         self._leaving += [(due, self.root / rendition / name) for name in names]
 
     def expire(self, *, now_s: float) -> int:
-        """Delete what is due; returns how many files went. A file that is gone already is fine."""
+        """Delete what is due; returns how many files went. A file that is gone already is fine. Raises what the
+        retention's `held` raises; then nothing was deleted.
+        """
         count = 0
+        if not self._leaving or self._leaving[0][0] > now_s or self.retention.held():
+            return count
         while self._leaving and self._leaving[0][0] <= now_s:
             path = self._leaving.popleft()[1]
             with suppress(FileNotFoundError):

@@ -21,7 +21,10 @@ from streaming.archive.models import DataClass, Erasure, Hold, Part, PartState
 from streaming.archive.retention import add_months, clocks
 from streaming.archive.services import lift_hold, place_hold
 from streaming.models import Room
+from streaming.services import go_on_air
+from streaming.showing import no_performer
 from tests.road import World
+from tests.streaming.archive.conftest import on_the_gate
 from tests.streaming.archive.test_replay import START, client_of, film, regulator, told
 
 __all__ = ["regulator", "told"]
@@ -123,6 +126,25 @@ def test_a_hold_stops_every_clock_until_it_is_lifted(told: Room, world: World, r
     assert expire(now=years(20)) == 0
     lift_hold(hold=order, by=regulator)
     assert expire(now=years(20)) > 0
+
+
+def test_what_is_held_does_not_go_while_the_room_is_on_air(
+    room: Room, world: World, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.AVOW_LIVE_KEEP_S = 0
+    monkeypatch.setattr("streaming.air.broadcast.WINDOW_S", 3)
+    go_on_air(room=room, by=world.producer)
+    room.take.refresh_from_db()
+    hold = place_hold(room=room, by=world.legal, because="case 7")
+    with world.as_role("gate"):
+        for broadcast in on_the_gate(room):
+            for _second in range(6):
+                broadcast.put_slate(no_performer())
+            kept_files = {path.name for path in room_folder(room.pk).glob("high/*.m4s")}
+            assert len(kept_files) == 6, "three have left the list, and none is lost"
+            lift_hold(hold=hold, by=world.legal)
+            broadcast.put_slate(no_performer())
+            assert len(list(room_folder(room.pk).glob("high/*.m4s"))) == 4
 
 
 def test_a_room_that_an_authority_stopped_is_held_by_itself(told: Room, world: World, regulator: User) -> None:
