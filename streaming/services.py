@@ -74,7 +74,8 @@ def plan_room(
     if quote_comments:
         plan["quote_comments"] = True
     if products and campaign.interactive:
-        plan["speech_policy"] = json.loads(_policy(products, campaign).to_json())
+        policy = live_policy(products, campaign.brand_name, campaign.product_category, campaign.language)
+        plan["speech_policy"] = json.loads(policy.to_json())
     width, height = FORMATS[picture]
     content = {"language": campaign.language, "text": "\n".join(rundown.lines), **plan}
     take = order_take(
@@ -96,12 +97,11 @@ def plan_room(
     return room
 
 
-def _policy(products: Sequence[ProductFacts], campaign: Campaign) -> LiveSpeechPolicy:
-    """What the host may say beyond the rundown: about these brands and goods, in the language of the room."""
-    brands = dict.fromkeys([campaign.brand_name, *(facts.brand for facts in products)])
-    categories = dict.fromkeys([campaign.product_category, *(facts.category for facts in products)])
-    operator = {campaign.language: campaign.brand_name}
-    return LiveSpeechPolicy((campaign.language,), tuple(brands), tuple(categories), operator)
+def live_policy(products: Sequence[ProductFacts], brand: str, category: str, language: str) -> LiveSpeechPolicy:
+    """What the host may say: about these brands and goods, in the language of the room. Raises `PolicyRefused`."""
+    brands = dict.fromkeys([brand, *(facts.brand for facts in products)])
+    categories = dict.fromkeys([category, *(facts.category for facts in products)])
+    return LiveSpeechPolicy((language,), tuple(brands), tuple(categories), {language: brand})
 
 
 def _timed(rundown: Rundown, language: str) -> Rundown:

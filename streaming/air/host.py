@@ -24,6 +24,7 @@ from streaming.director.freedom import Freedom
 from streaming.leases import Lease
 from streaming.models import Room, Source
 from streaming.rundown import Rundown
+from streaming.services import live_policy
 
 _IN_A_ROW = 3
 """So many answers follow each other before the rundown goes on by a line."""
@@ -41,19 +42,27 @@ class Host(Protocol):
 
 
 def host_of(room: Room, lease: Lease) -> RoomHost:
-    """The host of a room's plan: one that also answers where legal has approved facts and a policy for it.
+    """The host of a room's plan: every line passes the guard; comments are answered where legal has approved facts and
+    a policy for it.
 
-    Raises DatabaseError.
+    Raises DatabaseError, PolicyRefused, FactsRefused.
     """
     freedom = Freedom.from_json(room.plan.get("freedom"))
     director = DirectorDesk(room, lease, Rundown.from_json(room.plan["rundown"]), freedom)
-    policy = room.plan.get("speech_policy")
-    if not policy:
-        return RoomHost(director)
     products = tuple(ProductFacts.from_json(json.dumps(facts)) for facts in room.plan["products"])
-    guard = Guard(LiveSpeechPolicy.from_json(json.dumps(policy)))
+    guard = Guard(_policy_of(room, products))
+    if not room.plan.get("speech_policy"):
+        return RoomHost(director, guard, products)
     model = model_access(room) if freedom.model_words else None
     return RoomHost(director, guard, products, CommentDesk(room, products, guard, model))
+
+
+def _policy_of(room: Room, products: tuple[ProductFacts, ...]) -> LiveSpeechPolicy:
+    """The policy legal approved with the plan; where it has none, what the approved campaign allows and no more."""
+    if policy := room.plan.get("speech_policy"):
+        return LiveSpeechPolicy.from_json(json.dumps(policy))
+    campaign = room.take.campaign
+    return live_policy(products, campaign["brand_name"], campaign["product_category"], campaign["language"])
 
 
 class RoomHost:
@@ -62,7 +71,7 @@ class RoomHost:
     def __init__(
         self,
         director: DirectorDesk,
-        guard: Guard | None = None,
+        guard: Guard,
         products: tuple[ProductFacts, ...] = (),
         comments: CommentDesk | None = None,
     ) -> None:
@@ -92,8 +101,10 @@ class RoomHost:
         return replace(said, manner=self._director.manner)
 
     def _guarded(self, line: Line) -> Line:
-        """An approved line may have become untrue: a price that ran out, a stock that was counted too long ago."""
-        if self._guard is None or not line.text:
+        """An approved line may have become untrue: a price that ran out, a stock that was counted too long ago.
+        Of goods without facts nothing that would need one is said.
+        """
+        if not line.text:
             return line
         result = self._guard.check(line.text, GuardContext(self._products, timezone.now()))
         if result.allowed:

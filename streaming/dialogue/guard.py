@@ -32,6 +32,7 @@ from streaming.dialogue.rules import (
     hanzi_pattern,
     latin_pattern,
     load_rules,
+    rules_for,
 )
 
 _GOODS = "category_outside_policy"
@@ -39,7 +40,8 @@ _GOODS = "category_outside_policy"
 
 @dataclass(frozen=True, slots=True)
 class GuardContext:
-    """What a line is about. `products` on air now; `now` aware; `reply_to` the comment it answers, if any.
+    """What a line is about. `products` on air now; without any, prices and claims about goods are held back. `now`
+    aware; `reply_to` the comment it answers, if any.
 
     `is_free`: nobody approved these words (a model wrote them, a person typed them), so they must be founded
     in the facts. A reviewed script's line is judged by the rules and numbers alone.
@@ -90,7 +92,7 @@ class Guard:
         ):
             yield ("unspeakable", *whole)
             return
-        yield from self._rule_findings(folded, basis)
+        yield from self._rule_findings(folded, basis, facts_known=bool(context.products))
         yield from unsupported_quantities(folded, basis)
         if context.is_free and not is_founded(folded, basis.words):
             yield ("unfounded", *whole)
@@ -98,8 +100,10 @@ class Guard:
         yield from (("personal_data", item.start, item.end) for item in find_personal_data(folded))
         yield from self._policy_findings(folded, context, whole)
 
-    def _rule_findings(self, folded: Folded, basis: Basis) -> Iterator[tuple[str, int, int]]:
-        for rule in load_rules():
+    def _rule_findings(
+        self, folded: Folded, basis: Basis, *, facts_known: bool
+    ) -> Iterator[tuple[str, int, int]]:
+        for rule in rules_for(facts_known=facts_known):
             for hit in find_hits(rule, folded):
                 if not (rule.unless_fact and basis.says(hit.folded)):
                     yield rule.id, hit.start, hit.end

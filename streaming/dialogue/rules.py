@@ -17,6 +17,8 @@ from streaming.dialogue.errors import RulesRefused
 from streaming.dialogue.folding import Folded, View
 
 RULE_FILES = ("claims", "sales", "policy")
+NO_FACTS_FILE = "no_facts"
+"""Rules for lines about goods of which no fact is known: what is unknown is not said."""
 _SCHEMA = "avow.guard-rules/1"
 _FIELDS = {
     *("id", "code", "law", "text", "zh", "en", "unless_zh", "unless_en", "negatable", "unless_fact", "reply"),
@@ -87,11 +89,23 @@ def citations(items: list[Mapping[str, str]]) -> tuple[Citation, ...]:
 @functools.lru_cache(maxsize=1)
 def load_rules() -> tuple[Rule, ...]:
     """All rules of the package. Raises `RulesRefused` naming the file and rule that cannot be used."""
-    rules = [rule for name in RULE_FILES for rule in read_rules(read_data(f"guard/{name}"), name)]
+    rules = [rule for name in (*RULE_FILES, NO_FACTS_FILE) for rule in _rules_in(name)]
     doubled = {rule.id for rule in rules if sum(other.id == rule.id for other in rules) > 1}
     if doubled:
         raise RulesRefused("rule_doubled", f"Rule ids are used twice: {', '.join(sorted(doubled))}.")
     return tuple(rules)
+
+
+@functools.lru_cache(maxsize=2)
+def rules_for(*, facts_known: bool) -> tuple[Rule, ...]:
+    """The rules for a line in a room that has product facts, or none. Raises `RulesRefused`."""
+    apart = frozenset() if not facts_known else frozenset(rule.id for rule in _rules_in(NO_FACTS_FILE))
+    return tuple(rule for rule in load_rules() if rule.id not in apart)
+
+
+@functools.cache
+def _rules_in(name: str) -> tuple[Rule, ...]:
+    return tuple(read_rules(read_data(f"guard/{name}"), name))
 
 
 def read_rules(data: Mapping[str, Any], place: str) -> list[Rule]:

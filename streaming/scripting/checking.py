@@ -31,7 +31,7 @@ class Severity(StrEnum):
 
 
 # A person's words that no fact carries may be a courtesy or an invention; only a reader can tell.
-_FOR_LEGAL = frozenset({"unfounded"})
+_FOR_LEGAL = frozenset({"unfounded", "claim_without_facts"})
 
 
 class Duty(StrEnum):

@@ -187,6 +187,55 @@ def test_words_nobody_approved_must_rest_on_the_facts(guard: Guard, context: Gua
     assert "unfounded" in guard.check(hidden_among_true_words, replace(context, is_free=True)).codes
 
 
+NO_FACTS = {
+    "zh": {
+        "大家好，欢迎来到直播间。": True,
+        "我是数字人主播，今天为您介绍润肤霜。": True,
+        "取适量均匀涂抹，第一步先洗净双手。": True,
+        "大家有问题可以写在评论里。": True,
+        "直播间价格是一百九十九元。": False,
+        "每瓶五十毫升。": False,
+        "质地清爽，适合秋冬季节。": False,
+        "含有烟酰胺成分。": False,
+        "适合油性皮肤。": False,
+        "能保湿，很滋润。": False,
+        "采用进口原料。": False,
+        "不含酒精。": False,
+        "最后十件。": False,
+        "我自己也在用。": False,
+        "全网销量第一。": False,
+        "作为医生我推荐它。": False,
+        "三天治好湿疹。": False,
+        "买了它躺着赚钱。": False,
+    },
+    "en": {
+        "Hello everybody, welcome.": True,
+        "Write your questions in the comments.": True,
+        "It costs 19 yuan.": False,
+        "It contains niacinamide.": False,
+        "It moisturises dry skin.": False,
+        "It suits sensitive skin.": False,
+        "I use it every day.": False,
+        "The best cream ever.": False,
+        "As a doctor I recommend it.": False,
+        "Only three left!": False,
+    },
+}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_without_product_facts_what_would_need_one_is_held(language: str, context: GuardContext) -> None:
+    policy = LiveSpeechPolicy((language,), ("Yunlan",), ("cosmetics",), {language: "Yunlan"})
+    guard, nothing = Guard(policy), GuardContext((), context.now)
+    assert {line: guard.check(line, nothing).allowed for line in NO_FACTS[language]} == NO_FACTS[language]
+    replies = read_data("guard/replies")["replies"].values()
+    assert all(guard.check(line, nothing).allowed for lines in replies for line in lines[language])
+
+
+def test_facts_lift_what_holds_only_without_them(guard: Guard, context: GuardContext) -> None:
+    assert "claim_without_facts" not in guard.check("质地清爽，适合干性皮肤。", context).codes
+
+
 def test_the_permit_decides_languages_brands_and_goods(policy: LiveSpeechPolicy, context: GuardContext) -> None:
     english = Guard(replace(policy, languages=("en",), operator={"en": "Yunlan"}))
     assert "language_outside_policy" in english.check("早晚各一次。", context).codes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from avatars.models import Avatar, AvatarState
@@ -9,6 +10,7 @@ from compliance.consent.terms import Mode
 from compliance.release.models import TakeState
 from compliance.release.services import Campaign
 from streaming.demo import FACTS
+from streaming.dialogue.facts import ProductFacts
 from streaming.director.expression import Expression, ExpressionLimits
 from streaming.director.freedom import Freedom
 from streaming.models import Room
@@ -26,7 +28,13 @@ RUNDOWN = Rundown(
 )
 
 
-def room_on_air(world: World, *, freedom: Freedom | None = FREE, rundown: Rundown = RUNDOWN) -> Room:
+def room_on_air(
+    world: World,
+    *,
+    freedom: Freedom | None = FREE,
+    rundown: Rundown = RUNDOWN,
+    products: Sequence[ProductFacts] = (FACTS,),
+) -> Room:
     world._grant = world.give_grant(modes=frozenset({Mode.RECORDED, Mode.LIVE}))
     world.run_jobs()
     avatar = Avatar.objects.create(
@@ -36,10 +44,10 @@ def room_on_air(world: World, *, freedom: Freedom | None = FREE, rundown: Rundow
     given: dict[str, Any] = {
         "brand_id": str(world.brand.id), "brand_name": world.brand.name, "product_category": "cosmetics",
         "purpose": "product_presentation", "platform": "douyin", "markets": ("CN", "EU"), "language": "zh",
-        "channel": "live_commerce", "mode": "live", "interactive": True,
+        "channel": "live_commerce", "mode": "live", "interactive": bool(products),
     }  # fmt: skip
     room = plan_room(
-        created_by=world.producer, avatar=avatar, title="Cream", rundown=rundown, products=(FACTS,),
+        created_by=world.producer, avatar=avatar, title="Cream", rundown=rundown, products=products,
         campaign=Campaign(**given), picture="landscape", freedom=freedom,
     )  # fmt: skip
     world.run_jobs()
