@@ -95,6 +95,15 @@ def label_of(room: Room) -> LabelSpec | None:
     return drawn_label(duties_of(decision.get("duties", [])), [room.take.campaign["language"]], spec)
 
 
+def renditions_of(room: Room) -> list[dict[str, Any]]:
+    """What a viewer's player may choose from, best first: name, size in pixels, bits/s over a long time."""
+    spec = stream_spec(room.take.width, room.take.height, room.take.fps)
+    return [
+        {"name": one.name, "width": one.width, "height": one.height, "bandwidth": spec.average_bandwidth(one)}
+        for one in spec.renditions
+    ]
+
+
 @dataclass(frozen=True)
 class ItemStanding:
     """What one item of the rundown has brought so far. `reward`: mean, 0..1, None while nothing was learned."""

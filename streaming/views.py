@@ -161,6 +161,7 @@ def watch(request: HttpRequest, pk: UUID) -> HttpResponse:
         "label": selectors.label_of(found),
         "options": viewer_options(),
         "why": selectors.why_not_seen(found),
+        "renditions": selectors.renditions_of(found),
         "whys": {str(kind): str(text) for kind, text in FOR_VIEWERS.items()},
         "demonstration_ends_at": demo_room.end_of(found),
     }

@@ -29,8 +29,18 @@ const verify = {
   }
 }
 
+const renditions = JSON.parse(byId('live-renditions').textContent)
+  .map(({ name, bandwidth }) => ({ name, bandwidth, address: new URL(`${name}/media.m3u8`, new URL(place.media, document.baseURI)) }))
 const small = Math.min(screen.width, screen.height) < 500
-const player = new LivePlayer(video, small ? place.low : place.playlist, { verify })
+const player = new LivePlayer(video, renditions, { verify, first: renditions.at(small ? -1 : 0).name })
+
+const quality = byId('live-quality')
+quality.addEventListener('change', () => player.choose(quality.value))
+player.addEventListener('rendition', ({ detail: { name } }) => {
+  const [auto] = quality.options
+  const taken = Array.from(quality.options).find((option) => option.value === name)
+  auto.textContent = `${auto.dataset.text} (${taken.textContent})`
+})
 
 const badge = (kind, text) => {
   byId('live-badge').className = `badge badge--${kind}`
@@ -70,6 +80,8 @@ let socket = null
 let asked = 0
 const waiting = new Map() // id of a comment -> what to do with the answer
 
+const explain = (why) => { byId('live-why').textContent = whys[why] || '' }
+
 const hear = (state) => {
   explain(state.why)
   const notice = state.showing === 'host' && state.effort > 0 ? words.reduced : ''
@@ -81,8 +93,6 @@ const hear = (state) => {
 
 const connect = (delay) => {
   const address = new URL(place.socket, document.baseURI)
-const explain = (why) => { byId('live-why').textContent = whys[why] || '' }
-
   address.protocol = address.protocol.replace('http', 'ws')
   socket = new WebSocket(address)
   socket.addEventListener('open', () => { delay = RECONNECT_MS })

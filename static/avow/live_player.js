@@ -1,14 +1,22 @@
 // A small Media Source player for a live room: nothing is shown whose signature was not verified.
 //
 //   const player = new LivePlayer(video, 'high/media.m3u8', { verify })
+//   const player = new LivePlayer(video, [{ name: 'high', address: 'high/media.m3u8', bandwidth: 3e6 }, ...], { verify })
 //   player.addEventListener('state', (event) => ...)    // event.detail: { state, reason }
 //   player.addEventListener('segment', (event) => ...)  // event.detail: { sequence, date, verdict, accepted }
+//   player.addEventListener('rendition', (event) => ...) // event.detail: { name }: what is appended from now on
 //   player.start()
+//   player.choose('low')                                 // or 'auto': live_renditions.js
 //
 // `verify.init(bytes)` and `verify.segment(bytes, { afterSeek })` return, or promise, what is to be said about the bytes,
 // and throw when they must not be shown; `afterSeek`: the player left segments out itself. An init's verdict with `slate: true` makes the state `slate` while it is on screen.
 // States: idle, loading, playing, slate, stalled, unverified, blocked (the browser wants a click first), ended, failed.
+// Renditions share sequence numbers and media time, as `streaming.packager` cuts them; a change appends the verified init
+// segment of the other one first.
 // The page needs `media-src blob:` in its content security policy. Reasons are codes; the words are the page's.
+
+import { PlayerError, decodeTime, describeInit, parsePlaylist } from './live_media.js'
+import { RenditionChoice } from './live_renditions.js'
 
 const EDGE_TARGETS = 3 // start so many target durations before the live edge (RFC 8216, 6.3.3)
 const LATE_TARGETS = 8 // further behind than this, jump to the edge
@@ -17,82 +25,15 @@ const KEEP_S = 10 // played media that stays for a short step back
 const TICK_MS = 250
 const LONGEST_PAUSE_MS = 5000
 const FETCH_MS = 10000
+const APPENDS = 3 // Chromium now and then takes the first segment after a change of size and does not buffer it
+const JUST_S = 0.1
 const REFUSALS = new Set(['init_unverified', 'segment_unverified', 'init_unreadable', 'segment_unreadable'])
-
-/** Read a media playlist: { target, ended, entries: [{ sequence, url, duration, map, period, date }] }. */
-export function parsePlaylist (text, base) {
-  const list = { target: 1, ended: false, entries: [] }
-  if (!text.startsWith('#EXTM3U')) throw new PlayerError('playlist_unreadable')
-  let sequence = 0
-  let period = 0
-  let map = null
-  let date = null
-  let duration = 0
-  for (const line of text.split('\n').map((row) => row.trim())) {
-    const [tag, value = ''] = line.startsWith('#') ? line.split(/:(.*)/s) : ['', line]
-    if (tag === '#EXT-X-TARGETDURATION') list.target = Number(value)
-    else if (tag === '#EXT-X-MEDIA-SEQUENCE') sequence = Number(value)
-    else if (tag === '#EXT-X-DISCONTINUITY-SEQUENCE') period = Number(value)
-    else if (tag === '#EXT-X-DISCONTINUITY') period += 1
-    else if (tag === '#EXT-X-MAP') map = new URL(/URI="([^"]+)"/.exec(value)?.[1] ?? '', base).href
-    else if (tag === '#EXT-X-PROGRAM-DATE-TIME') date = new Date(value)
-    else if (tag === '#EXTINF') duration = parseFloat(value)
-    else if (tag === '#EXT-X-ENDLIST') list.ended = true
-    else if (tag === '' && value) {
-      list.entries.push({ sequence: sequence++, url: new URL(value, base).href, duration, map, period, date })
-    }
-  }
-  return list
-}
-
-export class PlayerError extends Error {
-  constructor (reason) {
-    super(reason)
-    this.reason = reason
-  }
-}
-
-/** Bytes of the first box at `path`, e.g. ['moov', 'trak'], below `bytes`; null when absent (ISO/IEC 14496-12, 4.2). */
-function findBox (bytes, path) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  for (let at = 0; at + 8 <= bytes.length;) {
-    const size = view.getUint32(at)
-    const kind = String.fromCharCode(...bytes.subarray(at + 4, at + 8))
-    if (size < 8 || at + size > bytes.length) return null
-    if (kind === path[0]) {
-      const content = bytes.subarray(at + 8, at + size)
-      return path.length > 1 ? findBox(content, path.slice(1)) : content
-    }
-    at += size
-  }
-  return null
-}
-
-const viewOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-
-/** What the player must know of an init segment: MIME type with codecs, ticks per second of the picture track. */
-export function describeInit (bytes) {
-  const media = findBox(bytes, ['moov', 'trak', 'mdia'])
-  const header = media && findBox(media, ['mdhd'])
-  const table = media && findBox(media, ['minf', 'stbl', 'stsd'])
-  const entry = table && findBox(table.subarray(8), ['avc1'])
-  const avcc = entry && findBox(entry.subarray(78), ['avcC'])
-  if (!header || !avcc) throw new PlayerError('init_unreadable')
-  const profile = Array.from(avcc.subarray(1, 4), (byte) => byte.toString(16).padStart(2, '0')).join('')
-  return { mime: `video/mp4; codecs="avc1.${profile},mp4a.40.2"`, timescale: viewOf(header).getUint32(12) }
-}
-
-/** Decode time of a segment's first picture in ticks: tfdt of its first track fragment. */
-export function decodeTime (bytes) {
-  const tfdt = findBox(bytes, ['moof', 'traf', 'tfdt'])
-  if (!tfdt) throw new PlayerError('segment_unreadable')
-  const view = viewOf(tfdt)
-  return view.getUint8(0) === 1 ? Number(view.getBigUint64(4)) : view.getUint32(4)
-}
 
 export class LivePlayer extends EventTarget {
   #video
-  #address
+  #addresses // playlist by rendition's name
+  #choice
+  #rendition = null // name of the one whose segments are appended
   #verify
   #state = 'idle'
   #stopping = new AbortController()
@@ -107,25 +48,36 @@ export class LivePlayer extends EventTarget {
   #target = 1
   #shown = [] // { from, to, sequence, date, verdict, slate } in the element's time
 
-  constructor (video, address, { verify }) {
+  constructor (video, renditions, { verify, first }) {
     super()
     if (typeof verify?.init !== 'function' || typeof verify?.segment !== 'function') {
       throw new TypeError('LivePlayer needs verify.init and verify.segment')
     }
     this.#video = video
-    this.#address = new URL(address, document.baseURI).href
+    const given = typeof renditions === 'string' ? [{ name: '', address: renditions, bandwidth: 0 }] : renditions
+    this.#addresses = new Map(given.map(({ name, address }) => [name, new URL(address, document.baseURI).href]))
+    this.#choice = new RenditionChoice(given, first)
     this.#verify = verify
   }
 
   get state () { return this.#state }
 
-  /** What is on screen now: { sequence, date, verdict, slate }, with `date` moved to the current picture; or null. */
+  /** Name of the rendition that is loaded, which may run ahead of what is on screen. */
+  get rendition () { return this.#rendition }
+
+  /** Stay with one rendition, or `auto`: by what arrives in time. */
+  choose (name) {
+    if (name !== 'auto' && !this.#addresses.has(name)) throw new TypeError(`there is no rendition ${name}`)
+    this.#choice.byHand = name === 'auto' ? null : name
+  }
+
+  /** What is on screen now: { sequence, date, verdict, slate, rendition }, with `date` moved to the current picture; or null. */
   get current () {
     const now = this.#video.currentTime
     const found = this.#shown.find((part) => part.from <= now && now < part.to)
     if (!found) return null
-    const { sequence, verdict, slate, from } = found
-    return { sequence, verdict, slate, date: found.date && new Date(found.date.getTime() + (now - from) * 1000) }
+    const { sequence, verdict, slate, rendition, from } = found
+    return { sequence, verdict, slate, rendition, date: found.date && new Date(found.date.getTime() + (now - from) * 1000) }
   }
 
   /** Play until `stop`. Resolves when the stream has ended, the player was stopped or cannot go on. */
@@ -173,9 +125,11 @@ export class LivePlayer extends EventTarget {
   async #load (signal) {
     let known = null
     for (let failures = 0; !signal.aborted && !this.#ended;) {
+      this.#turn()
       const list = await this.#playlist(signal)
       failures = list ? 0 : failures + 1
       if (list) await this.#take(list, signal)
+      if (this.#wanted() !== this.#rendition) continue
       const newest = list?.entries.at(-1)?.sequence ?? known
       const wait = list && newest !== known ? this.#target : this.#target / 2
       known = newest
@@ -183,11 +137,23 @@ export class LivePlayer extends EventTarget {
     }
   }
 
+  #wanted () { return this.#choice.next({ ahead: this.#ahead(), target: this.#target }) }
+
+  /** Follow the choice; numbers and media time go on. */
+  #turn () {
+    const name = this.#wanted()
+    if (name === this.#rendition) return
+    if (this.#rendition !== null) this.#skipped = true // what its stream had since it was left was not asked for
+    this.#rendition = name
+    this.#tell('rendition', { name })
+  }
+
   async #playlist (signal) {
-    const bytes = await this.#fetch(this.#address, signal)
+    const address = this.#addresses.get(this.#rendition)
+    const bytes = await this.#fetch(address, signal, 'no-store')
     if (!bytes) return null
     try {
-      return parsePlaylist(new TextDecoder().decode(bytes), this.#address)
+      return parsePlaylist(new TextDecoder().decode(bytes), address)
     } catch (error) {
       if (error.reason) return null // half a file of a careless proxy: ask again
       throw error
@@ -208,6 +174,7 @@ export class LivePlayer extends EventTarget {
       if (this.#ahead() > AHEAD_S) return
       if (!await this.#show(entry, signal)) return
       this.#next = entry.sequence + 1
+      if (this.#wanted() !== this.#rendition) return
     }
     if (list.ended) this.#finish()
   }
@@ -216,7 +183,7 @@ export class LivePlayer extends EventTarget {
   async #show (entry, signal) {
     try {
       if (this.#init?.map !== entry.map && !await this.#begin(entry.map, signal)) return false
-      const bytes = await this.#fetch(entry.url, signal)
+      const bytes = await this.#measured(entry, signal)
       if (!bytes) return false
       const verdict = await this.#checked('segment', bytes, { afterSeek: this.#skipped })
       await this.#append(entry, bytes, verdict)
@@ -243,8 +210,17 @@ export class LivePlayer extends EventTarget {
     if (!this.#buffer) this.#buffer = this.#source.addSourceBuffer(mime)
     else this.#buffer.changeType(mime)
     await this.#feed(bytes)
-    this.#init = { map, timescale, verdict }
+    this.#init = { map, mime, bytes, timescale, verdict }
     return true
+  }
+
+  /** A segment, and what its download says of the connection. */
+  async #measured (entry, signal) {
+    const begun = performance.now()
+    const bytes = await this.#fetch(entry.url, signal)
+    const seconds = (performance.now() - begun) / 1000
+    if (bytes || seconds > entry.duration) this.#choice.observe(bytes?.length ?? 0, seconds)
+    return bytes
   }
 
   async #checked (kind, bytes, options) {
@@ -263,11 +239,22 @@ export class LivePlayer extends EventTarget {
       this.#period = entry.period
     }
     const from = time + this.#buffer.timestampOffset
-    await this.#feed(bytes)
+    await this.#put(bytes, from, entry.duration)
     const slate = this.#init.verdict?.slate === true
-    this.#shown.push({ from, to: from + entry.duration, sequence: entry.sequence, date: entry.date, verdict, slate })
+    const [to, rendition] = [from + entry.duration, this.#rendition]
+    this.#shown.push({ from, to, sequence: entry.sequence, date: entry.date, verdict, slate, rendition })
     if (this.#video.paused && this.#state === 'loading') this.#play(from)
     await this.#trim()
+  }
+
+  /** Append a verified segment until it is buffered; what never is leaves a gap, which is jumped. */
+  async #put (bytes, from, duration) {
+    for (let attempt = 1; ; attempt++) {
+      await this.#feed(bytes)
+      if (holds(this.#buffer.buffered, from + duration / 2) || attempt === APPENDS) return
+      this.#buffer.changeType(this.#init.mime)
+      await this.#feed(this.#init.bytes)
+    }
   }
 
   async #feed (bytes) {
@@ -325,7 +312,7 @@ export class LivePlayer extends EventTarget {
     const video = this.#video
     const ranges = video.buffered
     for (let index = 0; index < ranges.length; index++) {
-      const inside = ranges.start(index) <= video.currentTime && video.currentTime < ranges.end(index) - 0.1
+      const inside = ranges.start(index) <= video.currentTime && video.currentTime < ranges.end(index) - JUST_S
       if (inside) break
       if (ranges.start(index) > video.currentTime) {
         video.currentTime = ranges.start(index) // a gap: a segment was refused, or nobody was on air
@@ -336,10 +323,9 @@ export class LivePlayer extends EventTarget {
   }
 
   /** Bytes of a resource; null when it cannot be had now. */
-  async #fetch (address, signal) {
+  async #fetch (address, signal, cache = 'default') {
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(FETCH_MS)])
-      const cache = address === this.#address ? 'no-store' : 'default'
       const answer = await fetch(address, { signal: limit, cache })
       return answer.ok ? new Uint8Array(await answer.arrayBuffer()) : null
     } catch {
@@ -355,6 +341,9 @@ export class LivePlayer extends EventTarget {
 
   #tell (name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })) }
 }
+
+const holds = (ranges, moment) =>
+  Array.from({ length: ranges.length }, (_, index) => index).some((index) => ranges.start(index) <= moment && moment < ranges.end(index))
 
 const bufferedEnd = (buffer) => buffer.buffered.length ? buffer.buffered.end(buffer.buffered.length - 1) : 0
 

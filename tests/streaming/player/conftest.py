@@ -46,16 +46,17 @@ class Room:
     def publish(self, segments: list[Segment], *, tampered: bool = False) -> None:
         for segment in segments:
             self._genuine(segment.data, {"n": segment.sequence})
-            data = bytearray(segment.data)
-            if tampered:
-                data[-1] ^= 1
-            self.publisher.publish([segment], {segment.rendition: bytes(data)})
+            data = _changed(segment.data) if tampered else segment.data
+            self.publisher.publish([segment], {segment.rendition: data})
 
-    def publish_all(self, segments: list[Segment]) -> None:
-        """Both renditions of every segment, in order."""
+    def publish_all(self, segments: list[Segment], *, tampered: str = "") -> None:
+        """Both renditions of every segment, in order; those of one of them changed after they were called genuine."""
         for number in sorted({segment.sequence for segment in segments}):
             same = [segment for segment in segments if segment.sequence == number]
-            self.publisher.publish(same, {segment.rendition: segment.data for segment in same})
+            for segment in same:
+                self._genuine(segment.data, {"n": segment.sequence, "of": segment.rendition})
+            data = {one.rendition: _changed(one.data) if one.rendition == tampered else one.data for one in same}
+            self.publisher.publish(same, data)
 
     def on_air(self, name: str, session: Session, *, count: int | None = None, **verdict: Any) -> None:
         self.begin(name, session.packager, **verdict)
@@ -67,7 +68,13 @@ class Room:
 
     def _genuine(self, data: bytes, verdict: dict[str, Any]) -> None:
         self.genuine[sha256(data).hexdigest()] = verdict
-        (self.folder / "genuine.json").write_text(json.dumps(self.genuine))
+        # in one piece: the page asks for it meanwhile
+        (self.folder / "genuine.new").write_text(json.dumps(self.genuine))
+        (self.folder / "genuine.new").replace(self.folder / "genuine.json")
+
+
+def _changed(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
 
 
 class _Handler(SimpleHTTPRequestHandler):

@@ -35,7 +35,8 @@ player.start()
 
 @pytest.fixture
 def play(room: Room, watch: Callable[[str], Page]) -> Callable[[], Page]:
-    shutil.copy(ROOT / "static" / "avow" / "live_player.js", room.folder / "live_player.js")
+    for name in ("live_media.js", "live_player.js", "live_renditions.js"):
+        shutil.copy(ROOT / "static" / "avow" / name, room.folder / name)
     return lambda: watch(SCRIPT)
 
 
