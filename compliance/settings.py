@@ -336,6 +336,8 @@ AVOW_MODEL_MONEY = env.float("AVOW_MODEL_MONEY", default=5.0)
 AVOW_MODEL_MONEY_PER_1K_TOKENS = env.float("AVOW_MODEL_MONEY_PER_1K_TOKENS", default=0.0)
 # With AVOW_DEMO: a demonstration room is brought on air at each start and leaves it after so many minutes; 0: none.
 AVOW_DEMO_ROOM_MINUTES = env.int("AVOW_DEMO_ROOM_MINUTES", default=0) if AVOW_DEMO else 0
+# It rests when nobody has watched for so many minutes, until somebody opens its page; 0: never.
+AVOW_DEMO_ROOM_REST_MINUTES = env.int("AVOW_DEMO_ROOM_REST_MINUTES", default=5)
 if AVOW_DEMO_ROOM_MINUTES:
     AVOW_PERIODIC["streaming.demo"] = ("streaming.demo_room.advance", 2)
 AVOW_INSPECTION_KEEP_S = env.int("AVOW_INSPECTION_KEEP_S", default=3600)

@@ -21,6 +21,8 @@ from streaming.director.expression import ExpressionLimits
 from streaming.director.freedom import Freedom
 from streaming.models import Room
 from streaming.rundown import Rundown, RundownItem
+from streaming.scripting.models import Product
+from streaming.scripting.services import save_product
 from streaming.services import plan_room
 
 RUNDOWN = Rundown(
@@ -92,6 +94,15 @@ def give_live_grant() -> Grant:
 
 
 FACTS = ProductFacts.from_json(Path(__file__).with_name("demo_cream.json").read_text(encoding="utf-8"))
+
+
+def seed_catalogue() -> None:
+    """The invented cream in the brand's catalogue, so that the script desk and the rooms' plans have something to write
+    about. What is there already stays as it is.
+    """
+    brand = Organisation.objects.get(name=BRAND)
+    if not Product.objects.filter(organisation=brand, key=FACTS.id).exists():
+        save_product(organisation=brand, by=person("producer"), facts=FACTS)
 
 
 def plan_demo_room(avatar: Avatar, *, picture: str) -> Room:

@@ -1,15 +1,18 @@
 """The room that a demonstration shows by itself: asked for at each start, brought on air step by step, ended in time.
 
 Every step goes through the services the pages use, as the invented people; `advance` does whatever is due next and may
-be called by anybody at any time, so a start that is cut off goes on with the next one.
+be called by anybody at any time, so a start that is cut off goes on with the next one. While nobody watches it rests:
+the room ends, and another is planned, with the same avatar, when somebody opens its page.
 """
 
 from __future__ import annotations
 
 import subprocess
 import tempfile
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -30,6 +33,10 @@ from streaming.services import go_on_air, stop_room
 
 CLIP_S, CLIP_SIZE = 10, (640, 360)
 """Short and small, so that the host is on air within a minute; a visitor's own clip is better."""
+_NOTED_S = 20.0
+"""A viewer's page asks every second; that somebody watches is written so often."""
+_NOTED_ROOMS = 64
+_noted: dict[UUID, float] = {}
 
 
 def newest() -> DemonstrationRoom | None:
@@ -48,6 +55,32 @@ def end_of(room: Room) -> datetime | None:
     """When a room that is the demonstration's goes off air by itself; None for every other room."""
     asked = newest() if settings.AVOW_DEMO_ROOM_MINUTES and room.wanted_on_air else None
     return ends_at(asked) if asked is not None and asked.room_id == room.pk else None
+
+
+def note_watched(room_id: UUID) -> None:
+    """Somebody looks at this room now. Costs nothing where it is not the demonstration's."""
+    now = time.monotonic()
+    if not settings.AVOW_DEMO_ROOM_MINUTES or now - _noted.get(room_id, float("-inf")) < _NOTED_S:
+        return
+    if len(_noted) > _NOTED_ROOMS:
+        _noted.clear()
+    _noted[room_id] = now
+    DemonstrationRoom.objects.filter(room_id=room_id, settled_at=None).update(watched_at=timezone.now())
+
+
+def is_again(room: Room) -> bool:
+    """Whether a room that has left the air is the demonstration's newest, which its page brings on air again."""
+    asked = newest() if settings.AVOW_DEMO_ROOM_MINUTES and not room.wanted_on_air else None
+    return asked is not None and asked.room_id == room.pk
+
+
+def _unwatched(asked: DemonstrationRoom) -> bool:
+    """Whether nobody has looked for so long, and it is sent nowhere, that it may rest."""
+    minutes, room = settings.AVOW_DEMO_ROOM_REST_MINUTES, asked.room
+    if not minutes or room is None or room.on_air_at is None:
+        return False
+    last = max(filter(None, (asked.watched_at, room.on_air_at)))
+    return last < timezone.now() - timedelta(minutes=minutes) and not room.outputs.filter(removed_at=None).exists()
 
 
 def steps_of(asked: DemonstrationRoom) -> list[tuple[str, bool]]:
@@ -109,6 +142,9 @@ def advance() -> None:
     if _is_over(asked):
         _settle(asked)
         return
+    if _unwatched(asked):
+        _settle(asked, rests=True)
+        return
     try:
         _step(asked)
     except (AvowError, OSError, subprocess.CalledProcessError) as error:
@@ -118,11 +154,11 @@ def advance() -> None:
 def _step(asked: DemonstrationRoom) -> None:
     if asked.grant is None:
         asked.grant = give_live_grant()
-        asked.save()
+        asked.save(update_fields=["grant"])
     elif asked.avatar is None:
         if asked.grant.receipt is not None:  # the gate has signed it
             asked.avatar = _start_avatar(asked.grant)
-            asked.save()
+            asked.save(update_fields=["avatar"])
     elif asked.room is None:
         _plan_when_built(asked, asked.avatar)
     elif asked.room.state == RoomState.PLANNED:
@@ -156,7 +192,7 @@ def _plan_when_built(asked: DemonstrationRoom, avatar: Avatar) -> None:
         _settle(asked, trouble=_("The demonstration's avatar could not be built."))
         return
     asked.room = plan_demo_room(avatar, picture="landscape")
-    asked.save()
+    asked.save(update_fields=["room"])
 
 
 def _go_when_permitted(room: Room) -> None:
@@ -171,8 +207,9 @@ def _go_when_permitted(room: Room) -> None:
 
 
 @transaction.atomic
-def _settle(asked: DemonstrationRoom, *, trouble: str = "") -> None:
-    asked.settled_at, asked.trouble = timezone.now(), trouble
-    asked.save()
+def _settle(asked: DemonstrationRoom, *, trouble: str = "", rests: bool = False) -> None:
+    asked.settled_at, asked.trouble, asked.rests = timezone.now(), trouble, rests
+    asked.save(update_fields=["settled_at", "trouble", "rests"])
     if asked.room is not None and asked.room.state != RoomState.ENDED:
-        stop_room(room=asked.room, by=asked.room.created_by, because=_("The demonstration's time is over."))
+        because = _("Nobody was watching.") if rests else _("The demonstration's time is over.")
+        stop_room(room=asked.room, by=asked.room.created_by, because=because)

@@ -265,7 +265,8 @@ class RoomOutput(models.Model):
 class DemonstrationRoom(models.Model):
     """The room a demonstration shows, from being asked for to its end; one row per asking, the newest counts.
 
-    `settled_at`: nothing more is to be done for it, `trouble` says why where it was not its time that ran out.
+    `watched_at`: when somebody last looked at it, to some seconds. `settled_at`: nothing more is to be done for it,
+    `trouble` says why where it was not its time that ran out. `rests`: it left the air because nobody watched.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -273,7 +274,9 @@ class DemonstrationRoom(models.Model):
     grant = models.ForeignKey("consent.Grant", null=True, on_delete=models.PROTECT, related_name="+")
     avatar = models.ForeignKey("avatars.Avatar", null=True, on_delete=models.PROTECT, related_name="+")
     room = models.ForeignKey(Room, null=True, on_delete=models.PROTECT, related_name="demonstrations")
+    watched_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
+    rests = models.BooleanField(default=False)
     trouble = models.TextField(blank=True)
 
     class Meta:

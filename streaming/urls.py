@@ -15,6 +15,7 @@ pages = [
     path("studio/rooms/<uuid:pk>/webhook/end/", webhooks.webhook_end, name="webhook-end"),
     path("studio/rooms/<uuid:pk>/<slug:verb>/", views.room_act, name="act"),
     path("live/", views.demonstration, name="demonstration"),
+    path("live/again/", views.demonstration_again, name="demonstration-again"),
     path("live/<uuid:pk>/", views.watch, name="watch"),
     path("live/<uuid:pk>/state.json", views.watch_state, name="watch-state"),
     path("live/<uuid:pk>/comments/", views.comment, name="comment"),

@@ -147,8 +147,19 @@ def demonstration(request: HttpRequest) -> HttpResponse:
         place = reverse("rooms:watch", args=[asked.room.pk])
         return HttpResponse(headers={"HX-Redirect": place}) if request.headers.get("HX-Request") else redirect(place)
     context = {"asked": asked, "steps": demo_room.steps_of(asked), "minutes": settings.AVOW_DEMO_ROOM_MINUTES}
+    context["because"] = in_words(asked.room.ended_because) if asked.room else ""
     template = "rooms/_demonstration.html" if request.headers.get("HX-Request") else "rooms/demonstration.html"
     return render(request, template, context)
+
+
+@require_POST
+def demonstration_again(request: HttpRequest) -> HttpResponse:
+    """Bring a demonstration that has left the air on air again; its page asks for this by itself while it rests."""
+    if not settings.AVOW_DEMO_ROOM_MINUTES or demo_room.newest() is None:
+        raise Http404
+    demo_room.ask_for_room()
+    back = reverse("rooms:demonstration")
+    return HttpResponse(headers={"HX-Redirect": back}) if request.headers.get("HX-Request") else redirect(back)
 
 
 @require_GET
@@ -156,6 +167,7 @@ def demonstration(request: HttpRequest) -> HttpResponse:
 def watch(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The viewer's page: plays only what its own checks have passed, and says who speaks."""
     found = get_object_or_404(selectors.public_rooms(), pk=pk)
+    demo_room.note_watched(pk)
     context = {
         "room": found,
         "label": selectors.label_of(found),
@@ -164,6 +176,8 @@ def watch(request: HttpRequest, pk: UUID) -> HttpResponse:
         "renditions": selectors.renditions_of(found),
         "whys": {str(kind): str(text) for kind, text in FOR_VIEWERS.items()},
         "demonstration_ends_at": demo_room.end_of(found),
+        "rest_minutes": settings.AVOW_DEMO_ROOM_REST_MINUTES,
+        "demonstration_again": demo_room.is_again(found),
     }
     return render(request, "rooms/watch.html", context)
 
@@ -201,6 +215,8 @@ def media(request: HttpRequest, pk: UUID, path: str) -> HttpResponse:
         raise Http404
     folder = room_folder(pk).resolve()
     wanted = (folder / path).resolve()
+    if wanted.suffix == ".m3u8":
+        demo_room.note_watched(pk)  # whoever plays it asks for this every second
     if wanted.suffix not in _TYPES or not wanted.is_relative_to(folder) or wanted.name.startswith("."):
         raise Http404
     return _file(wanted)

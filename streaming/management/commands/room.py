@@ -27,7 +27,9 @@ class Command(BaseCommand):
         verbs.add_parser("gate", help="verify, sign and publish what goes on air (role gate)")
         verbs.add_parser("work", help="perform rooms (role worker)")
         verbs.add_parser("outputs", help="send what is published to servers outside (role outputs)")
-        verbs.add_parser("demonstrate", help="ask for the demonstration room, where AVOW_DEMO_ROOM_MINUTES is set")
+        verbs.add_parser(
+            "demonstrate", help="the demonstration's product, and its room where AVOW_DEMO_ROOM_MINUTES is set"
+        )
         add_rehearsal(verbs.add_parser("rehearse", help="put a room on air without a browser"))
         add_bridge(verbs.add_parser("bridge", help="post a platform's comments, JSON lines, to a room's webhook"))
 
@@ -43,8 +45,11 @@ class Command(BaseCommand):
         self.stdout.write(rehearse(options))
 
     def _demonstrate(self, _options: dict[str, Any]) -> None:
+        from streaming.demo import seed_catalogue
         from streaming.demo_room import ask_for_room
 
+        if settings.AVOW_DEMO:
+            seed_catalogue()
         if minutes := settings.AVOW_DEMO_ROOM_MINUTES:
             ask_for_room()
             self.stdout.write(f"An AI host goes on air at {settings.AVOW_PUBLIC_URL}/live/ for {minutes} minutes\n")

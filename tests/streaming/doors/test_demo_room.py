@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core.management import call_command
 from django.utils import timezone
 
 from avatars.demo import seed
 from avatars.models import Avatar, AvatarState
+from compliance.accounts.demo import BRAND
 from compliance.consent.services import withdraw_grant
 from compliance.release.models import Review, ReviewState
 from streaming import demo_room
 from streaming.demo_room import advance, ask_for_room, newest
-from streaming.models import Air, DemonstrationRoom, Room, RoomState, Showing
+from streaming.models import Air, DemonstrationRoom, Room, RoomOutput, RoomState, Showing
+from streaming.scripting.models import Product
 from streaming.services import stop_room
 from tests.road import World
 
@@ -115,6 +118,51 @@ def test_a_visitor_may_stop_it_or_withdraw(step: Callable[[], None], world: Worl
     assert newest().settled_at is not None  # type: ignore[union-attr]
     ask_for_room()
     assert bring_on_air(step).take.grant != room.take.grant
+
+
+def test_it_rests_while_nobody_watches_and_its_page_brings_it_back(step: Callable[[], None], client: Any) -> None:
+    ask_for_room()
+    room = bring_on_air(step)
+    begun = timezone.now()
+    with time_machine.travel(begun + timedelta(minutes=4), tick=False):
+        demo_room._noted.clear()
+        assert client.get(f"/live/{room.pk}/").status_code == 200
+    with time_machine.travel(begun + timedelta(minutes=8), tick=False):
+        step()
+        room.refresh_from_db()
+        assert room.wanted_on_air, "somebody looked four minutes ago"
+    with time_machine.travel(begun + timedelta(minutes=10), tick=False):
+        step()
+        room.refresh_from_db()
+        assert (room.state, room.ended_because) == (RoomState.ENDED, "Nobody was watching.")
+        page = client.get("/live/").content.decode()
+        assert "The room rests" in page and 'hx-trigger="load, submit"' in page
+        assert "Bring it on air again" in client.get(f"/live/{room.pk}/").content.decode()
+        assert client.get("/live/again/").status_code == 405, "a link that is only looked at starts nothing"
+        assert client.post("/live/again/").headers["Location"] == "/live/"
+        other = bring_on_air(step)
+        assert other != room and other.avatar == room.avatar
+        assert client.post("/live/again/", headers={"HX-Request": "true"}).headers["HX-Redirect"] == "/live/"
+        assert newest().room == other  # type: ignore[union-attr]
+
+
+def test_a_room_that_is_sent_somewhere_is_watched(step: Callable[[], None]) -> None:
+    ask_for_room()
+    room = bring_on_air(step)
+    RoomOutput.objects.create(room=room, name="rtmp://there/live", sealed=b"", created_by=room.created_by)
+    with time_machine.travel(timezone.now() + timedelta(minutes=10)):
+        step()
+        room.refresh_from_db()
+        assert room.wanted_on_air
+
+
+def test_the_catalogue_has_the_cream_once(step: Callable[[], None], settings: Any) -> None:
+    settings.AVOW_DEMO_ROOM_MINUTES = 0
+    for _start in range(2):
+        call_command("room", "demonstrate")
+    product = Product.objects.get()
+    assert (product.organisation.name, product.key, product.versions.count()) == (BRAND, "cream", 1)
+    assert not DemonstrationRoom.objects.exists(), "a product needs no room"
 
 
 def test_the_pages_lead_to_it(step: Callable[[], None], client: Any) -> None:
