@@ -14,6 +14,7 @@ from compliance.provenance.pki import to_pem
 from tests.provenance.conftest import Installation
 from tests.provenance.live.conftest import Stream, signed_stream
 from tests.provenance.live.forging import flip_in, with_signature_of
+from tests.streaming.packager.scenes import SMALL, session
 
 
 @pytest.fixture(scope="module", params=list(SessionAlgorithm))
@@ -24,13 +25,15 @@ def dialect_stream(
     return signed_stream(begin(terms=terms), media, installation.keys)
 
 
-def judged(stream: Stream, segments: list[bytes], installation: Installation, *, strict: bool = False) -> Any:
+def judged(
+    stream: Stream, segments: list[bytes], installation: Installation, *, strict: bool = False, brand: str = "CMAF"
+) -> Any:
     anchors = to_pem(installation.pki.anchors()).decode()
     return encypher_c2pa.verify_stream(
         stream.init,
         segments,
         "video/mp4",
-        encapsulation="CMAF",
+        encapsulation=brand,
         trust_pem=anchors,
         tsa_trust_pem=anchors,
         no_default_trust=True,
@@ -74,6 +77,21 @@ def test_every_tampered_stream_is_refused(
         if judged(dialect_stream, segments, installation)["integrity"] == "valid"
     ]
     assert accepted == []
+
+
+def test_what_a_room_s_packager_makes_is_accepted_too(
+    begin: Callable[..., LiveSession], installation: Installation
+) -> None:
+    """Pictures with sound and the moment they were shown at (`prft`), as they go on air."""
+    made = session(SMALL, 75)
+    media = (made.packager.init("low"), [one.data for one in made.segments])
+    stream = signed_stream(begin(terms=SessionTerms(dialect=Dialect.ENCYPHER_1_7)), media, installation.keys)
+    report = judged(stream, list(stream.segments), installation, brand="fMP4")
+    assert (report["integrity"], report["stream"]["validation_state"]) == ("valid", "Trusted")
+    first, second, third = stream.segments
+    for box in (b"mdat", b"prft"):
+        tampered = [first, flip_in(second, box), third]
+        assert judged(stream, tampered, installation, brand="fMP4")["integrity"] != "valid"
 
 
 def test_streams_for_the_air_do_not_speak_the_dialect(stream: Stream) -> None:
