@@ -175,10 +175,12 @@ class OutputForm(forms.Form):
     """A server outside. The key is write-only: no page and no log shows it again."""
 
     address = forms.CharField(
-        label=_("Server"), max_length=300, help_text=_("rtmps://host/application, as the platform shows it.")
+        label=_("Server"),
+        max_length=300,
+        help_text=_("rtmps://host/application, or https://host/path for WHIP, as the platform shows it."),
     )
     key = forms.CharField(
-        label=_("Stream key"),
+        label=_("Stream key or token"),
         max_length=500,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),

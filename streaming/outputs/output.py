@@ -17,12 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from streaming.outputs.rtmp_child import NEW_CODECS
-from streaming.outputs.target import Target
+from streaming.outputs.target import Protocol, Target
 from streaming.outputs.wire import Kind, message
 
 ROOT = Path(__file__).resolve().parents[2]
 WAITING_SEGMENTS = 4
 """Segments kept for a slow server; then the oldest is dropped: an output stays live or it is nothing."""
+
+
+_CHILDREN = {
+    Protocol.RTMP: "streaming.outputs.rtmp_child",
+    Protocol.WHIP: "streaming.outputs.whip_child",
+}
 
 
 class OutputState(StrEnum):
@@ -35,7 +41,8 @@ class OutputState(StrEnum):
 
 @dataclass(frozen=True)
 class OutputStatus:
-    """For the dashboard. `reason`: machine word of the last failure: `no_answer`, `died` or an FFmpeg error's name."""
+    """For the dashboard. `reason`: machine word of the last failure: `no_answer`, `died`, an error's name, or a
+    code of `streaming.outputs.whip_child`."""
 
     state: OutputState = OutputState.IDLE
     sent: int = 0
@@ -70,7 +77,7 @@ class _Lost(Exception):
 
 
 class Output:
-    """Sends segments to one RTMP server until stopped; reconnects by itself, at a segment's begin."""
+    """Sends segments to one server until stopped; reconnects by itself, at a segment's begin."""
 
     def __init__(
         self,
@@ -166,7 +173,7 @@ class _Child:
         # no variable of ours reaches the child: settings may hold secrets
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "SSL_CERT_FILE") if name in os.environ}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "streaming.outputs.rtmp_child"],
+            [sys.executable, "-m", _CHILDREN[target.protocol]],
             cwd=ROOT,
             env={**kept, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,

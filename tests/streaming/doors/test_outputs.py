@@ -221,7 +221,7 @@ def test_the_key_is_sealed_and_no_page_shows_it(room: Room, world: World) -> Non
         assert open_target(output) == Target(form["address"], KEY)
 
 
-@pytest.mark.parametrize("form", [{"address": "http://x/y", "key": KEY}, {"address": "rtmp://x/y"}, {}])
+@pytest.mark.parametrize("form", [{"address": "ftp://x/y", "key": KEY}, {"address": "rtmp://x/y"}, {}])
 def test_a_form_that_names_no_server_adds_nothing(room: Room, world: World, form: dict[str, str]) -> None:
     client = Client()
     client.force_login(world.producer)

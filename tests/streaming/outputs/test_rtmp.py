@@ -138,7 +138,8 @@ def _children() -> list[Path]:
 @pytest.mark.parametrize(
     ("address", "key"),
     [
-        ("http://example.org/live", KEY),
+        ("ftp://example.org/live", KEY),
+        ("https://example.org", KEY),
         ("rtmp://example.org", KEY),
         ("rtmp:///live", KEY),
         ("rtmp://example.org/live", ""),
@@ -148,7 +149,7 @@ def _children() -> list[Path]:
         ("file:///etc/passwd", KEY),
     ],
 )
-def test_addresses_that_are_no_rtmp_server_are_refused(address: str, key: str) -> None:
+def test_addresses_that_cannot_be_sent_to_are_refused(address: str, key: str) -> None:
     with pytest.raises(OutputRefused, match="target_invalid"):
         Target(address, key)
 
