@@ -94,6 +94,7 @@ class Broadcast:
     checker: Checker
     timeline: Timeline
     on_event: Callable[[str, Json], None]
+    now_ns: Callable[[], int]
     _slate: OpenSlate | None = None
     _standby: Session | None = None
     _host_session: Session | None = None
@@ -103,8 +104,15 @@ class Broadcast:
     _successor: Future[Session] | None = None
 
     @classmethod
-    def open(cls, room: Room, lease: Lease, custody: Custody, on_event: Callable[[str, Json], None]) -> Broadcast:
-        """Take up a room where whoever held it before left it."""
+    def open(
+        cls,
+        room: Room,
+        lease: Lease,
+        custody: Custody,
+        on_event: Callable[[str, Json], None],
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> Broadcast:
+        """Take up a room where whoever held it before left it. `now_ns`: its wall clock, in ns since 1970."""
         take, air = room.take, Air.objects.get(pk=room.pk)
         spec = stream_spec(take.width, take.height, take.fps)
         known = PlaylistState.from_json(air.playlist) if air.playlist else None
@@ -112,15 +120,15 @@ class Broadcast:
         retention = Retention(settings.AVOW_LIVE_KEEP_S, held=holds_on(room).exists)
         store = SegmentStore(room_folder(room.pk), retention=retention, sync=False)
         timeline = Timeline(lease)
-        publisher = Publisher(store, state, persist=timeline.persist, now_s=time.time)
+        publisher = Publisher(store, state, persist=timeline.persist, now_s=lambda: now_ns() / SECOND_NS)
         sequences = RoomSequences.load(lease)
-        return cls(room, lease, custody, spec, sequences, publisher, Checker(custody), timeline, on_event)
+        return cls(room, lease, custody, spec, sequences, publisher, Checker(custody), timeline, on_event, now_ns)
 
     # --- time ---
     @property
     def end_ns(self) -> int | None:
         """Wall time at which what is published ends; None when nothing is, or the clock was set away from it."""
-        end, now = self.publisher.state.end_ns, time.time_ns()
+        end, now = self.publisher.state.end_ns, self.now_ns()
         joins = end is not None and now - WINDOW_S * SECOND_NS < end < now + AHEAD_LIMIT_NS
         return end if joins else None
 
@@ -214,7 +222,7 @@ class Broadcast:
         self.prepare_slate()
         assert self._standby is not None
         session, self._standby = self._standby, None
-        start_ns = self.end_ns or time.time_ns() // 1_000_000 * 1_000_000
+        start_ns = self.end_ns or self.now_ns() // 1_000_000 * 1_000_000
         label = drawn_label(duties_of(self._duties()), [self._language()], self.spec)
         return OpenSlate(session, Slate.begin(self.spec, label, self._room_pattern(), start_ns))
 

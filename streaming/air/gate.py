@@ -69,11 +69,12 @@ class Order:
 
 @dataclass
 class RoomThread:
-    """Shows one room until it ends."""
+    """Shows one room until it ends. `now_ns`: the wall clock it shows it by, in ns since 1970."""
 
     room_id: UUID
     stopping: threading.Event
     on_event: Callable[[str, Json], None]
+    now_ns: Callable[[], int] = time.time_ns
     inbox: queue.Queue[Order] = field(default_factory=lambda: queue.Queue(maxsize=16))
     _refused: Json | None = None
     _performer_fence: int | None = None
@@ -96,7 +97,7 @@ class RoomThread:
         if lease is None:
             return
         room = Room.objects.select_related("take__grant", "take__organisation", "organisation").get(pk=self.room_id)
-        broadcast = Broadcast.open(room, lease, open_custody(), self.on_event)
+        broadcast = Broadcast.open(room, lease, open_custody(), self.on_event, self.now_ns)
         try:
             broadcast.prepare_slate()
             while not self.stopping.is_set() and self._goes_on(broadcast, lease, room):
@@ -171,7 +172,7 @@ class RoomThread:
         wait = end + int((broadcast.spec.segment_s + GRACE_S) * SECOND_NS)
         if self._expects_host_ns is not None and end < self._expects_host_ns:
             wait = end + broadcast.spec.segment_s * SECOND_NS // 2  # the host joins where the slate ends
-        return (wait - time.time_ns()) / SECOND_NS
+        return (wait - self.now_ns()) / SECOND_NS
 
     def _why(self, room: Room) -> Json:
         """Why the host is not seen now: what people and the performer have said lately comes before what was refused,
@@ -179,7 +180,7 @@ class RoomThread:
         """
         if room.handed_over_at is not None:
             return showing.handed_over()
-        if self._expects_host_ns is not None and self._expects_host_ns > time.time_ns() - SECOND_NS:
+        if self._expects_host_ns is not None and self._expects_host_ns > self.now_ns() - SECOND_NS:
             return showing.host_joins()
         air = Air.objects.get(pk=room.pk)
         if air.performer_until is None or air.performer_until < timezone.now():
@@ -215,7 +216,7 @@ class RoomThread:
         granted = self._next_slice()
         broadcast.begin_host(begun.inits)
         self._performer_fence = begun.fence
-        end, now = broadcast.end_ns, time.time_ns()
+        end, now = broadcast.end_ns, self.now_ns()
         segment_ns = broadcast.spec.segment_s * SECOND_NS
         start = now // 1_000_000 * 1_000_000 + _AHEAD_NS
         if end is not None:
@@ -267,13 +268,12 @@ class RoomThread:
         self._refused, self._expects_host_ns = None, None
         order.answer(ok=True, sequence=entry.sequence)
 
-    @staticmethod
-    def _in_time(broadcast: Broadcast, segment: Segment) -> None:
+    def _in_time(self, broadcast: Broadcast, segment: Segment) -> None:
         """A segment whose time the slate has filled already, or that was due long ago, comes too late: what is listed
         says when it was shown. One far ahead would hold the slate back for as long; a clock that was set explains it as
         well as malice. One that leaves a moment out would be a jump of the dates without a discontinuity.
         """
-        now = time.time_ns()
+        now = self.now_ns()
         if segment.start_ns > now + AHEAD_LIMIT_NS:
             raise RoomRefused("segment_early", _("The performer's time runs ahead of the clock; it begins anew."))
         end = broadcast.end_ns
@@ -290,6 +290,7 @@ class LiveGate:
     socket_path: Path
     on_event: Callable[[str, Json], None] = lambda name, data: None
     stopping: threading.Event = field(default_factory=threading.Event)
+    now_ns: Callable[[], int] = time.time_ns
     _rooms: dict[UUID, tuple[threading.Thread, RoomThread]] = field(default_factory=dict)
 
     def serve(self) -> None:
@@ -320,7 +321,7 @@ class LiveGate:
         for room_id in wanted:
             held = self._rooms.get(room_id)
             if held is None or not held[0].is_alive():
-                room = RoomThread(room_id, self.stopping, partial(self._tell, room_id))
+                room = RoomThread(room_id, self.stopping, partial(self._tell, room_id), self.now_ns)
                 thread = threading.Thread(target=room.run, name=f"room-{room_id}", daemon=True)
                 self._rooms[room_id] = (thread, room)
                 thread.start()
