@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
@@ -16,13 +19,38 @@ from streaming.errors import OwnershipLost
 from streaming.models import Air
 
 LEASE_S = 6
-"""A dead process's room is free after so long; a live one renews every second."""
+"""So long after its last segment the room of a silent process is free; that of one known to be dead is free at once."""
 
 Part = Literal["performer", "publisher"]
 
 
 def process_name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"[:80]
+    """Names this process among all on all machines: `place:pid`, at most 80 characters."""
+    return f"{_place()}:{os.getpid()}"
+
+
+@cache
+def _place() -> str:
+    """Where process ids mean the same: one boot of one kernel, one namespace of ids (proc(5), pid_namespaces(7))."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+    namespace = Path("/proc/self/ns/pid").stat().st_ino
+    return f"{socket.gethostname()[:48]}/{boot}.{namespace}"
+
+
+def has_died(holder: str) -> bool:
+    """Whether the process of this name is known to be dead; False of one in another place, which cannot be seen."""
+    place, _colon, pid = holder.rpartition(":")
+    if place != _place():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False  # it lives, as another user
+    with suppress(OSError):  # one that nobody has waited for yet is dead too
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return False
 
 
 @dataclass(frozen=True)
@@ -61,11 +89,14 @@ class Lease:
 
 
 def take_lease(room_id: UUID, part: Part) -> Lease | None:
-    """Take a room that nobody holds; None when somebody does."""
+    """Take a room that nobody holds, or that a process held which has died on this machine; None when somebody does."""
     now = timezone.now()
+    holder, fence = Air.objects.values_list(part, f"{part}_fence").get(pk=room_id)
     # Nobody takes a lease that long: where it is, the clock was set back, and its holder may be dead.
     beyond = now + timedelta(seconds=10 * LEASE_S)
     free = Q(**{f"{part}_until__isnull": True}) | Q(**{f"{part}_until__lt": now}) | Q(**{f"{part}_until__gt": beyond})
+    if has_died(holder):
+        free |= Q(**{f"{part}_fence": fence})
     taken = Air.objects.filter(free, pk=room_id).update(
         **{
             part: process_name(),

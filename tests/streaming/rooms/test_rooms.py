@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -19,7 +23,7 @@ from compliance.release.models import Mark, TakeState
 from compliance.release.services import Campaign
 from streaming.errors import OwnershipLost, RoomRefused, RundownInvalid
 from streaming.forms import rundown_from_text
-from streaming.leases import take_lease
+from streaming.leases import LEASE_S, Part, process_name, take_lease
 from streaming.models import Air, Room, RoomState
 from streaming.rundown import Rundown, RundownItem
 from streaming.services import go_on_air, hand_over, plan_room, stop_room, stop_rooms_of_grant
@@ -148,6 +152,21 @@ def test_a_process_that_slept_through_its_lease_can_write_nothing(room: Room) ->
     first.give_up()
     second.write(effort=1)
     assert Air.objects.get(pk=room.pk).effort == 1
+
+
+@pytest.mark.parametrize("part", ["performer", "publisher"])
+def test_the_room_of_a_process_that_was_killed_on_this_machine_is_free_at_once(room: Room, part: Part) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        place = process_name().rpartition(":")[0]
+        held = {part: f"{place}:{other.pid}", f"{part}_until": timezone.now() + timedelta(seconds=LEASE_S)}
+        Air.objects.filter(pk=room.pk).update(**held)
+        assert take_lease(room.pk, part) is None, "it lives"
+        other.kill()
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # dead, and nobody has asked for it yet
+        taken = take_lease(room.pk, part)
+        assert taken is not None and taken.fence == 1
+    Air.objects.filter(pk=room.pk).update(**{part: f"elsewhere/0.1:{other.pid}"})
+    assert take_lease(room.pk, part) is None, "of a process on another machine nothing is known"
 
 
 @given(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 4)), min_size=1, max_size=8))
