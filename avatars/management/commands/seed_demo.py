@@ -17,6 +17,7 @@ _AFTER_THE_ROOM_S = 60.0
 
 class Command(BaseCommand):
     help = "Create the demonstration organisations and people (only with AVOW_DEMO=1)."
+    requires_system_checks = ()  # `bootstrap` has just made them, and somebody waits for the first page
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--presenter", action="store_true", help="also have a worker draw the demonstration clip")

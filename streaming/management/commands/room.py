@@ -18,6 +18,8 @@ class Command(BaseCommand):
     """Each verb loads its own code: a bridge needs no torch, and what sends out opens no gate."""
 
     help = "Keep live rooms on air (`gate`, `work`, `outputs`), rehearse one, show a demonstration, bridge a platform."
+    # The checks import every page: two seconds that a room that was taken over, or a start, should not wait for.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         from streaming.rehearsal import add_arguments as add_rehearsal
