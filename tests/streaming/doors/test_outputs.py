@@ -19,6 +19,7 @@ from streaming.air.folders import room_folder
 from streaming.errors import RoomRefused
 from streaming.models import Air, Room, RoomOutput, Sending
 from streaming.outputs.output import Patience
+from streaming.outputs.practice import RtmpServer
 from streaming.outputs.target import Target
 from streaming.packager.playlist import PlaylistState
 from streaming.packager.spec import Rendition, StreamSpec
@@ -28,7 +29,7 @@ from streaming.sending.desk import OutputDesk
 from streaming.sending.services import add_output, open_target, remove_output
 from streaming.services import stop_room
 from tests.road import World
-from tests.streaming.outputs.conftest import RtmpServer, wait_until
+from tests.streaming.outputs.conftest import wait_until
 from tests.streaming.outputs.test_rtmp import recorded
 from tests.streaming.packager.scenes import Session, session
 

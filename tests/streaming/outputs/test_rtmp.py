@@ -13,8 +13,9 @@ import av
 import pytest
 
 from streaming.outputs.output import Output, OutputState, OutputStatus, Patience
+from streaming.outputs.practice import RtmpServer
 from streaming.outputs.target import OutputRefused, Target
-from tests.streaming.outputs.conftest import RtmpServer, wait_until
+from tests.streaming.outputs.conftest import wait_until
 from tests.streaming.packager.scenes import SMALL, SPEC, Session, session
 
 KEY = "live_5f0c2a9e-secret"

@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from streaming.outputs.output import Output, OutputState, Patience
+from streaming.outputs.practice import RtmpServer
 from streaming.outputs.target import Target
-from tests.streaming.outputs.conftest import RtmpServer, wait_until
+from tests.streaming.outputs.conftest import wait_until
 from tests.streaming.outputs.test_rtmp import KEY, offer, recorded
 from tests.streaming.packager.scenes import SMALL, session
 
