@@ -25,32 +25,37 @@ from streaming.scripting.models import Product
 from streaming.scripting.services import save_product
 from streaming.services import plan_room
 
+# One short sentence a line: an answer waits for the end of the line that is being said.
 RUNDOWN = Rundown(
     (
         RundownItem(
             "welcome",
             "开场",
-            ("大家好，欢迎来到直播间。", "请注意，我是数字人主播，为您介绍今天的产品。"),
-            pause_s=0.5,
+            ("大家好，欢迎来到直播间。", "请注意，我是数字人主播。", "我为您介绍今天的产品。"),
+            pause_s=0.3,
         ),
         RundownItem(
             "cream",
             "茉莉花茶润肤霜",
             (
-                "今天为大家介绍茉莉花茶润肤霜，每瓶五十毫升。",
-                "质地清爽，适合秋冬季节的日常护理。",
-                "直播间价格是一百九十九元，请以商品页面为准。",
+                "今天介绍茉莉花茶润肤霜。",
+                "每瓶五十毫升。",
+                "质地清爽，适合秋冬护理。",
+                "直播间价格是一百九十九元。",
+                "请以商品页面为准。",
             ),
+            pause_s=0.3,
             product_id="cream",
             repeats=2,
         ),
         RundownItem(
             "how-to-use",
             "使用方法",
-            ("使用方法很简单，洗净双手后，取适量均匀涂抹。", "敏感肌肤请先在手腕内侧试用。"),
+            ("使用方法很简单。", "洗净双手，取适量涂抹均匀。", "敏感肌肤请先在手腕试用。"),
+            pause_s=0.3,
             product_id="cream",
         ),
-        RundownItem("questions", "提问", ("大家有问题可以写在评论里，我会按照商品资料回答。",), pause_s=0.8),
+        RundownItem("questions", "提问", ("有问题可以写在评论里。", "我会按照商品资料回答。"), pause_s=0.5),
     )
 )
 
