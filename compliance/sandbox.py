@@ -92,6 +92,10 @@ class SandboxedProcess:
         self._child: subprocess.Popen[bytes] | None = None
         self._buffer = b""
 
+    def start(self) -> None:
+        """Have the child load its code while something else is done; `ask` starts it too."""
+        self._running()
+
     def ask(self, question: dict[str, Any], payload: bytes = b"", *, timeout_s: float) -> dict[str, Any]:
         """The child's answer.
 

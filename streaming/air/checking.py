@@ -29,6 +29,9 @@ from streaming.packager.spec import StreamSpec
 
 Json = dict[str, Any]
 _ANSWER_S = 10.0
+_START_S = 60.0
+"""For the first answer of a child, which loads its code before: on a busy machine that takes longer than any segment,
+and a child that is ended meanwhile would begin anew for ever."""
 _SOUND_TOLERANCE_S = 0.1
 
 
@@ -86,6 +89,10 @@ class Checker:
         self._child = SandboxedProcess("compliance.release.live_measure", limits=limits)
         self._opened: dict[str, tuple[bytes, Json | None]] = {}
 
+    def start(self) -> None:
+        """Have the child load its code, which takes seconds, before there is anything to measure."""
+        self._child.start()
+
     def close(self) -> None:
         self._child.close()
         self._opened.clear()
@@ -102,7 +109,7 @@ class Checker:
         try:
             if self._opened.get(segment.rendition) != order:
                 question = {"op": "open", "rendition": segment.rendition, "label": order[1]}
-                self._child.ask(question, init, timeout_s=_ANSWER_S)
+                self._child.ask(question, init, timeout_s=_ANSWER_S if self._opened else _START_S)
                 self._opened[segment.rendition] = order
             measured = self._child.ask(self._question(bounds, segment), segment.data, timeout_s=_ANSWER_S)
         except Exception:

@@ -99,6 +99,7 @@ class RoomThread:
         room = Room.objects.select_related("take__grant", "take__organisation", "organisation").get(pk=self.room_id)
         broadcast = Broadcast.open(room, lease, open_custody(), self.on_event, self.now_ns)
         try:
+            broadcast.checker.start()
             broadcast.prepare_slate()
             while not self.stopping.is_set() and self._goes_on(broadcast, lease, room):
                 pass
