@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from compliance.disclosure.labels import LabelSpec
@@ -70,8 +70,7 @@ class Measurer:
             raise BadInput("segment_unreadable", f"The segment cannot be decoded: {error}.") from error
 
     def _segment(self, lane: Lane, question: Json, payload: bytes) -> Json:
-        with av.open(io.BytesIO(lane.init + payload), "r", format="mp4") as container:
-            frames = list(_pictures(container))
+        frames, sound = _decoded(lane.init + payload)
         if not frames:
             raise BadInput("segment_without_picture", "The segment holds no picture.")
         times = [float(frame.time or 0.0) for frame in frames]
@@ -83,18 +82,30 @@ class Measurer:
             "irregular_timestamps": sum(later <= earlier for earlier, later in pairwise(times)),
             "label": _label(lane, frames, times),
             "watermark": _mark(lane, frames, question),
-            "sound": _sound(lane.init + payload),
+            "sound": sound,
             "fingerprint": hash_luma(luma_of(first), times[0]).to_json(),
         }
 
 
-def _pictures(container: Any) -> Iterator[av.VideoFrame]:
-    if not container.streams.video:
-        return
-    for frame in container.decode(container.streams.video[0]):
-        if frame.format.name != "yuv420p":
-            raise BadInput("segment_pixel_format", f"The segment is {frame.format.name}, not yuv420p.")
-        yield frame
+def _decoded(media: bytes) -> tuple[list[av.VideoFrame], Json | None]:
+    """All pictures, and length and level of the sound (None without), in one pass: opening a file is not cheap."""
+    frames, parts = list[av.VideoFrame](), list[npt.NDArray[Any]]()
+    with av.open(io.BytesIO(media), "r", format="mp4") as container:
+        streams = [*container.streams.video[:1], *container.streams.audio[:1]]
+        for packet in container.demux(streams) if streams else ():
+            for decoded in packet.decode():
+                if isinstance(decoded, av.VideoFrame):
+                    frames.append(_accepted(decoded))
+                elif isinstance(decoded, av.AudioFrame):
+                    parts.append(decoded.to_ndarray())
+        track = next(iter(container.streams.audio), None)
+        return frames, None if track is None else _sound(parts, track.rate)
+
+
+def _accepted(frame: av.VideoFrame) -> av.VideoFrame:
+    if frame.format.name != "yuv420p":
+        raise BadInput("segment_pixel_format", f"The segment is {frame.format.name}, not yuv420p.")
+    return frame
 
 
 def _label(lane: Lane, frames: list[av.VideoFrame], times: list[float]) -> Json | None:
@@ -127,16 +138,11 @@ def _chance(frames: list[av.VideoFrame], key: Key, mark: str) -> float | None:
     return max(part.p_false for part in found.slices)
 
 
-def _sound(media: bytes) -> Json | None:
-    """Length and level of the segment's sound; None when it has none."""
-    with av.open(io.BytesIO(media), "r", format="mp4") as container:
-        if not container.streams.audio:
-            return None
-        track = container.streams.audio[0]
-        parts = [frame.to_ndarray() for frame in container.decode(track)]
-        samples = np.concatenate(parts, axis=-1) if parts else np.zeros((1, 0), np.float32)
-        rms = float(np.sqrt(np.mean(np.square(samples)))) if samples.size else 0.0
-        return {"duration_s": samples.shape[-1] / track.rate, "rms": round(rms, 6)}
+def _sound(parts: list[npt.NDArray[Any]], rate: int) -> Json:
+    """Length and level."""
+    samples = np.concatenate(parts, axis=-1) if parts else np.zeros((1, 0), np.float32)
+    rms = float(np.sqrt(np.mean(np.square(samples)))) if samples.size else 0.0
+    return {"duration_s": samples.shape[-1] / rate, "rms": round(rms, 6)}
 
 
 def main() -> None:
