@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
+from django.db import DatabaseError, connection
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -71,6 +74,28 @@ class Lease:
         until = timezone.now() + timedelta(seconds=LEASE_S)
         if not held.update(**{f"{self.part}_until": until, "updated_at": timezone.now(), **fields}):
             raise OwnershipLost
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Renewed in the background, while its holder prepares what may take longer than a lease lasts."""
+        done = threading.Event()
+        thread = threading.Thread(target=self._renew, args=(done,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _renew(self, done: threading.Event) -> None:
+        try:
+            while not done.wait(LEASE_S / 3):
+                with suppress(DatabaseError):
+                    self.write()
+        except OwnershipLost:
+            return  # the holder hears of it when it writes
+        finally:
+            connection.close()
 
     def confirm(self) -> None:
         """Keep others from taking the room until the transaction ends; unlike `write` it does not prolong the lease.

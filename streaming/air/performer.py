@@ -137,10 +137,11 @@ class Stage:
         Raises:
             RoomRefused: the gate has refused; OwnershipLost: another performs this room now; OSError: the gate is gone.
         """
-        double = Double(model, self.spec)
-        double.prepare(self.exertion.effort)
-        probe = Packager(self.spec, start_ns=0)
-        answer = self.gate.ask("begin", {one.name: probe.init(one.name) for one in self.spec.renditions})
+        with self.lease.held():  # on a busy machine loading takes longer than a lease, and others would take the room
+            double = Double(model, self.spec)
+            double.prepare(self.exertion.effort)
+            probe = Packager(self.spec, start_ns=0)
+            answer = self.gate.ask("begin", {one.name: probe.init(one.name) for one in self.spec.renditions})
         current = Slice.read(answer)
         packager = Packager(self.spec, start_ns=int(answer["start_ns"]))
         sender = threading.Thread(target=self._send, daemon=True)
@@ -420,7 +421,8 @@ def _session(
     gate = GateLine(socket_path, room, lease.fence)
     try:
         with storage.local_copy(room.avatar.model) as model:
-            voice = load_model(model).voice
+            with lease.held():
+                voice = load_model(model).voice
             Stage(room, lease, gate, host, stopping, RoomClock(spec.fps), spec, exertion, voice).run(model)
     finally:
         gate.close()
