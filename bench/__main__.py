@@ -6,25 +6,29 @@ Exit code 1 when a limit is missed or could not be measured. What each row means
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench import ledger_bench
 from bench.house import House, throw_away_house
+from bench.room.sizes import add_room_arguments, room_arguments
 from bench.table import Row, show
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Seconds of clip, or entries of the ledger, that each part works on."""
+    """Seconds of clip, or entries of the ledger, that each part works on; `room`: arguments of `bench.room`."""
 
     rendering_s: float
     gate_s: float
     short_s: float
     long_s: float
     entries: int
+    room: tuple[str, ...] = ()
 
 
 FULL = Sizes(rendering_s=10, gate_s=60, short_s=60, long_s=600, entries=6000)
@@ -35,13 +39,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs; its ratios are rough")
     parser.add_argument("--only", action="append", choices=list(PARTS), help="measure this part; may be given again")
+    add_room_arguments(parser)
     options = parser.parse_args()
+    sizes = replace(QUICK if options.quick else FULL, room=tuple(room_arguments(options)))
     begun = time.monotonic()
     rows: list[Row] = []
     with throw_away_house() as house:
         for name in options.only or PARTS:
             print(f"measuring: {name} ...", file=sys.stderr, flush=True)
-            for row in PARTS[name](house, QUICK if options.quick else FULL):
+            for row in PARTS[name](house, sizes):
                 print(f"  {row.what}: {row.measured} {row.verdict}", file=sys.stderr, flush=True)
                 rows.append(row)
     show(rows, f"Avow bench{', quick' if options.quick else ''}: {time.monotonic() - begun:.0f} s")
@@ -116,6 +122,16 @@ def _avatar(house: House, sizes: Sizes) -> Iterable[Row]:
         yield from avatar_bench.unseen_rows(clip, house.folder, by_hand=by_hand)
 
 
+def _room(house: House, sizes: Sizes) -> Iterable[Row]:
+    """In a process of its own, whose installation is a demonstration."""
+    command = [sys.executable, "-m", "bench.room", "--json", *sizes.room]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        yield from (Row(**json.loads(line)) for line in child.stdout)
+    if child.returncode not in (0, 1):
+        yield Row("room", f"the bench of rooms has fallen with exit code {child.returncode}", "measured")
+
+
 PARTS: dict[str, Callable[[House, Sizes], Iterable[Row]]] = {
     "rendering": _rendering,
     "gate": _gate,
@@ -123,6 +139,7 @@ PARTS: dict[str, Callable[[House, Sizes], Iterable[Row]]] = {
     "ledger": _ledger,
     "figures": _figures,
     "avatar": _avatar,
+    "room": _room,
 }
 
 
