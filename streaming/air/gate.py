@@ -80,6 +80,7 @@ class RoomThread:
     _performer_fence: int | None = None
     _expects_host_ns: int | None = None
     _away_since: float | None = None
+    _dark: str = ""
 
     def run(self) -> None:
         """Thread entry."""
@@ -193,9 +194,12 @@ class RoomThread:
     def _slate(self, broadcast: Broadcast) -> None:
         try:
             broadcast.put_slate(self._why(broadcast.room))
+            self._dark = ""
         except (AvowError, DatabaseError) as error:
             # Nothing unlabelled and nothing unsigned: then nothing at all, until it holds again.
-            logger.exception("room %s: not even the slate can be shown", self.room_id)
+            if self._dark != repr(error):  # it is tried four times a second
+                logger.exception("room %s: not even the slate can be shown", self.room_id)
+            self._dark = repr(error)
             with suppress(DatabaseError):
                 broadcast.go_dark(showing.refused(error) | {"kind": showing.Why.DARK})
             time.sleep(_LOOK_S)

@@ -71,8 +71,6 @@ class Target:
 def _is_known(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        return bool(
-            parts.scheme in (*_RTMP, *_WHIP) and parts.hostname and parts.port != 0 and parts.path.strip("/")
-        )
+        return bool(parts.scheme in (*_RTMP, *_WHIP) and parts.hostname and parts.port != 0 and parts.path.strip("/"))
     except ValueError:
         return False

@@ -189,13 +189,14 @@ class Connection:
     async def _offered(self) -> str:
         """The endpoint's answer to our offer (RFC 9725, 4.2)."""
         headers = self._headers | {"Content-Type": "application/sdp"}
-        reply = await self.http.post(self.target.address, content=self.peer.localDescription.sdp, headers=headers)
-        if reply.status_code != httpx.codes.CREATED:
-            raise WhipRefused(f"http_{reply.status_code}")
-        if not reply.headers.get("Location") or len(reply.content) > _LARGEST_ANSWER:
-            raise WhipRefused("not_whip")
-        self._place = urljoin(self.target.address, reply.headers["Location"])
-        return reply.text
+        offer = self.peer.localDescription.sdp
+        async with self.http.stream("POST", self.target.address, content=offer, headers=headers) as reply:
+            if reply.status_code != httpx.codes.CREATED:
+                raise WhipRefused(f"http_{reply.status_code}")
+            if not reply.headers.get("Location"):
+                raise WhipRefused("not_whip")
+            self._place = urljoin(self.target.address, reply.headers["Location"])
+            return await _text_of(reply)
 
     async def _connected(self) -> None:
         loop = asyncio.get_running_loop()
@@ -218,6 +219,16 @@ class Connection:
         if self._place:
             await self.http.delete(self._place, headers=self._headers)
         await self.peer.close()
+
+
+async def _text_of(reply: httpx.Response) -> str:
+    """The body, which a server may make as long as it likes. Raises WhipRefused: not_whip."""
+    body = b""
+    async for piece in reply.aiter_bytes():
+        body += piece
+        if len(body) > _LARGEST_ANSWER:
+            raise WhipRefused("not_whip")
+    return body.decode("utf-8", "replace")
 
 
 async def converse(commands: BinaryIO, answers: BinaryIO) -> int:

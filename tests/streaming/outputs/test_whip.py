@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-
-pytest.importorskip("aiortc", reason="AIORTC ABSENT: nothing was sent by WHIP")
 
 from streaming.outputs.output import Output, OutputState, Patience
 from streaming.outputs.target import Protocol, Target
@@ -75,3 +75,28 @@ def test_another_size_goes_on_in_the_same_connection(server: WhipServer, made: S
     wait_until(lambda: received.pictures and received.pictures[-1][1:3] == (360, 640), within_s=60)
     output.stop(wait_s=60)
     assert (180, 320) in {seen[1:3] for seen in received.pictures}
+
+
+class Endless(BaseHTTPRequestHandler):
+    """Answers an offer with more than any description of a session needs."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(201)
+        self.send_header("Location", "/there")
+        self.end_headers()
+        self.wfile.write(b"v=0\r\n" * 100_000)
+
+    def log_message(self, *_words: object) -> None:
+        return
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(made: Session) -> None:
+    with HTTPServer(("127.0.0.1", 0), Endless) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        output = Output(Target(f"http://127.0.0.1:{server.server_port}/whip", KEY), patience=PATIENT)
+        offer(output, made, range(1))
+        wait_until(lambda: output.status.failures >= 1, within_s=90)
+        output.stop(wait_s=1)
+        server.shutdown()
+    assert output.status.reason == "not_whip"
