@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from streaming.air import broadcast as on_air
 from streaming.air.broadcast import SECOND_NS, WINDOW_S
 from streaming.air.folders import room_folder
 from streaming.archive.models import Stretch
@@ -37,7 +38,7 @@ def test_a_slate_after_a_hole_begins_anew_at_its_own_time(held: Held) -> None:
     for _second in range(2):
         held.thread._slate(held.broadcast)
     before = (room_folder(held.room.pk) / "high" / "media.m3u8").read_text()
-    now = time.time_ns() + (WINDOW_S + 5) * SECOND_NS
+    now = time.time_ns() + (on_air.WINDOW_S + 5) * SECOND_NS
     held.broadcast.now_ns = held.thread.now_ns = lambda: now
     assert held.broadcast.end_ns is None
     held.thread._performer_fence = HEADER["fence"]
