@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import numpy as np
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from avatars.engine.errors import FootageUnsuitable
 from avatars.engine.footage import Footage
-from avatars.engine.geometry import LIPS, MOUTH, Complex, Reals, ShapeModel
+from avatars.engine.geometry import INNER, LIPS, MOUTH, OUTER, Complex, Reals, ShapeModel
 from avatars.media import planes_of
 
 BANK_FRAMES = 160
 _MARGIN = 0.55  # around the lips, in lip widths: the ring that is matched in brightness must lie inside
 _WIDTH_WEIGHT = 0.6
+_CHANGE = 0.2  # what another mouth costs, in shares of the opening range
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,21 @@ class MouthBank:
         height = crop.shape[0] * 2 // 3
         chroma = crop[height:].reshape(2, height // 2, -1)
         return crop[:height], np.ascontiguousarray(chroma.transpose(1, 2, 0))
+
+    def moved(self, off: Complex) -> MouthBank:
+        """The same mouths with their lips `off`, complex [n, LIPS], from where they were taken to be, pixels.
+
+        The skin beside them follows their middle; lips that would pass through each other meet.
+        """
+        points = self.points.astype(np.complex128)
+        points[:, LIPS:] += off.mean(axis=1, keepdims=True)
+        points[:, :LIPS] += off
+        inner, half = points[:, len(OUTER) : LIPS], len(INNER) // 2
+        lower, upper = inner[:, 1:half], inner[:, :half:-1]
+        cross = np.minimum(0, (lower - upper).imag) / 2
+        lower -= 1j * cross
+        upper += 1j * cross
+        return replace(self, points=points.astype(np.complex64))
 
 
 def choose_mouths(footage: Footage, shape: ShapeModel) -> NDArray[np.int64]:
@@ -151,15 +167,14 @@ def pick_mouths(bank: MouthBank, opening: Reals, width: Reals) -> NDArray[np.int
         + (np.abs(opening[:, None] - bank.opening) + 0.35 * np.abs(width[:, None] - bank.width))
         + 2.0 * np.maximum(0, 0.08 - opening[:, None]) * (bank.opening > 0.15)
     )
-    change = 0.2
     cost = local[0].copy()
     came_from = np.zeros((moments, size), np.int32)
     own = np.arange(size)
     for moment in range(1, moments):
         cheapest = int(np.argmin(cost))
         stay = cost
-        follow = np.concatenate([[np.inf], cost[:-1]]) + change / 3
-        jump = cost[cheapest] + change
+        follow = np.concatenate([[np.inf], cost[:-1]]) + _CHANGE / 3
+        jump = cost[cheapest] + _CHANGE
         came_from[moment] = np.where(
             (stay <= follow) & (stay <= jump), own, np.where(follow <= jump, own - 1, cheapest)
         )

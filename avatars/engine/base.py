@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from avatars.engine.errors import FootageUnsuitable
 from avatars.engine.footage import Footage
-from avatars.engine.geometry import EYES, ShapeModel
+from avatars.engine.geometry import EYES, Reals, ShapeModel
 
 # Lips this far apart, in shares of the person's range, may still be in the base; each step costs quality,
 # because the warp has to close them.
@@ -22,6 +22,9 @@ _ENOUGH_S, _LONGEST_S, _SHORTEST_S = 6.0, 20.0, 0.4
 _TURNED = 0.35
 # A head that moves a hundredth of the eye distance per frame costs as much as a third of a long window.
 _UNREST = 6.0
+# A head so far from its usual turn that the lips are a fiftieth of the eye distance off costs a fifth of a long window:
+# every shape is known best for the usual head.
+_UNUSUAL = 10.0
 _TOO_SHORT_COST = 0.15  # under a second the same movement comes back too often
 
 
@@ -34,8 +37,11 @@ class BaseWindow:
     openness: float
 
 
-def choose_window(footage: Footage, shape: ShapeModel) -> BaseWindow:
+def choose_window(footage: Footage, shape: ShapeModel, turned: Reals) -> BaseWindow:
     """The best calm, frontal, unsmiling stretch without a cut; longer is better up to `_ENOUGH_S` seconds.
+
+    Args:
+        turned: float64 [n], how far the turn of the head moves the lips, canonical units.
 
     Raises:
         FootageUnsuitable: footage_no_base.
@@ -52,6 +58,7 @@ def choose_window(footage: Footage, shape: ShapeModel) -> BaseWindow:
                 continue
             stop = min(stop, start + int(_LONGEST_S * footage.fps))
             unrest = 0.5 * float(footage.yaw[start:stop].mean()) + _UNREST * _speed(footage, start, stop)
+            unrest += _UNUSUAL * float(np.nanmean(turned[start:stop]))
             unrest += _TOO_SHORT_COST * (seconds < 1)
             score = (min(seconds, _ENOUGH_S) / _ENOUGH_S) ** 0.5 - cost - unrest
             if best is None or score > best[0]:

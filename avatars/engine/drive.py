@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from avatars.engine.bank import pick_mouths
 from avatars.engine.base import IdleWalk, Pace
 from avatars.engine.expression import NO_FEELING, Feeling, felt, smile_of
-from avatars.engine.geometry import MODES, Reals, gap
+from avatars.engine.geometry import MODES, Reals
 from avatars.engine.habits import Habits
 from avatars.engine.package import AvatarModel, BaseTrack
 from avatars.speech import MannerTrack, Speech, mouth_track
@@ -21,7 +21,7 @@ _SILENCE_S = 0.16  # a pause shorter than this is part of the speech
 _EASE_S = 0.08
 _ARTICULATION = 0.92  # of the widest opening seen: people laugh wider than they speak
 _FASTEST_PER_S = 11.0  # of the opening range; lips need about 90 ms from closed to wide
-_DISSOLVE = 0.4  # share of the last mouth in the first frame of the next one
+_DISSOLVE = (0.25, 0.5, 0.25)  # shares of the last, this and the next frame's mouths
 _ALIKE = 0.3  # mouths further apart in opening than this are not mixed
 _SETTLED, _PARTED = 0.04, 0.12  # own opening of a base frame, in shares of the range
 
@@ -29,7 +29,7 @@ _SETTLED, _PARTED = 0.04, 0.12  # own opening of a base frame, in shares of the 
 @dataclass(frozen=True)
 class Command:
     """One frame: `base` frame; `mouths` of the bank with their shares (sum 1); `opening` to draw, 0..1.2; `width`
-    -1..1; `presence` 0 (the base as it is) .. 1 (the mouth is ours); `modes` of the shape, standard deviations;
+    -1.6..1.6; `presence` 0 (the base as it is) .. 1 (the mouth is ours); `modes` of the shape, standard deviations;
     `feeling`: the expression laid over it.
     """
 
@@ -94,14 +94,18 @@ class Choreography:
         faces = manner.faces(self._fps, count)
         opening = np.minimum(lips.opening * faces[:, 3], 1.0)
         shown = self._pace.take(count)
-        mouths = pick_mouths(self._model.bank, opening, lips.width)
         presence = np.maximum(_speaking(speech, self._fps, count), self._own_opening[shown])
+        drawn = [
+            self._model.response.to_draw(float(one), float(wide)) for one, wide in zip(opening, lips.width, strict=True)
+        ]
+        # the mouth for what is drawn, as it was when the response was measured
+        mouths = pick_mouths(self._model.bank, *(np.array(part) for part in zip(*drawn, strict=True)))
         return [
             Command(
                 base=int(shown[now]),
-                mouths=_mixed(self._model, int(mouths[now]), int(mouths[max(0, now - 1)])),
-                opening=self._model.response.to_draw(float(opening[now]), float(lips.width[now])),
-                width=float(lips.width[now]),
+                mouths=_mixed(self._model, mouths, now),
+                opening=drawn[now][0],
+                width=drawn[now][1],
                 presence=float(presence[now]),
                 modes=tuple(map(float, lips.modes[now])),
                 feeling=felt(faces[now], self._smile, self._model.shape),
@@ -110,12 +114,19 @@ class Choreography:
         ]
 
 
-def _mixed(model: AvatarModel, mouth: int, before: int) -> tuple[tuple[int, float], ...]:
-    """The first frame of a new mouth keeps some of the last one, unless that would show lips through teeth."""
-    apart = abs(float(model.bank.opening[mouth] - model.bank.opening[before]))
-    if mouth == before or apart > _ALIKE:
-        return ((mouth, 1.0),)
-    return ((mouth, 1 - _DISSOLVE), (before, _DISSOLVE))
+def _mixed(model: AvatarModel, mouths: NDArray[np.int64], now: int) -> tuple[tuple[int, float], ...]:
+    """The mouth of a frame with some of its neighbours', so that a change takes three frames; the frame's own first.
+
+    Mouths that open very differently are not mixed: lips would show through teeth.
+    """
+    own = int(mouths[now])
+    shares = {own: _DISSOLVE[1]}
+    for offset in (-1, 1):
+        other = int(mouths[min(max(now + offset, 0), len(mouths) - 1)])
+        apart = abs(float(model.bank.opening[own] - model.bank.opening[other]))
+        taken = other if apart <= _ALIKE else own
+        shares[taken] = shares.get(taken, 0.0) + _DISSOLVE[1 + offset]
+    return tuple(shares.items())
 
 
 def _speaking(speech: Speech, fps: int, count: int) -> Reals:
@@ -130,11 +141,8 @@ def _speaking(speech: Speech, fps: int, count: int) -> Reals:
 
 def _own_opening(model: AvatarModel) -> Reals:
     """How much of each base frame's own mouth must be covered because it is not closed: 0..1."""
-    shape, base = model.shape, model.base
-    faces = [shape.canonical(stable)(points) for stable, points in zip(base.stable, base.points, strict=True)]
-    opening = gap(np.stack(faces)) / shape.opening_max
-    smooth = gaussian_filter1d(opening, 2.0, mode="nearest")
-    return np.asarray(np.clip((smooth - _SETTLED) / (_PARTED - _SETTLED), 0, 1))
+    opening = model.faces.opening / model.shape.opening_max
+    return np.asarray(np.clip((opening - _SETTLED) / (_PARTED - _SETTLED), 0, 1))
 
 
 def _motion(base: BaseTrack) -> NDArray[np.float64]:

@@ -159,8 +159,8 @@ class ShapeModel:
         """Canonical points [n, POINTS] -> modes float64 [n, MODES], what opening and width leave unexplained."""
         opening, width = gap(points), spread(points) - self.width_rest
         features = np.stack([opening, width, opening**2, opening * width], axis=1)
-        rest = _flat((points - self.neutral - features @ self.effect)[:, :MOUTH])
-        basis = _flat(self.modes[:, :MOUTH])  # orthogonal there
+        rest = flat((points - self.neutral - features @ self.effect)[:, :MOUTH])
+        basis = flat(self.modes[:, :MOUTH])  # orthogonal there
         return np.asarray(rest @ basis.T / np.maximum((basis**2).sum(axis=1), 1e-12))
 
     def canonical(self, stable: Complex) -> Similarity:
@@ -223,8 +223,8 @@ def _modes(rest: Complex) -> Complex:
 
     They are learnt on the mouth alone; the movement of jaw and chin that goes with each is a regression on it.
     """
-    moving = _flat(rest[:, :MOVING])
-    mouth = _flat(rest[:, :MOUTH])
+    moving = flat(rest[:, :MOVING])
+    mouth = flat(rest[:, :MOUTH])
     _left, _sizes, axes = np.linalg.svd(mouth - mouth.mean(axis=0), full_matrices=False)
     scores = (mouth - mouth.mean(axis=0)) @ axes[:MODES].T
     scores /= np.maximum(scores.std(axis=0), 1e-9)
@@ -240,7 +240,8 @@ def _brow_room(brows: Complex) -> float:
     return float(np.clip(np.percentile(np.abs(height - np.median(height)), 95), *_BROW_ROOM))
 
 
-def _flat(points: Complex) -> Reals:
+def flat(points: Complex) -> Reals:
+    """Complex [n, P] as float64 [n, 2 * P]: real parts, then imaginary ones."""
     return np.concatenate([points.real, points.imag], axis=1)
 
 

@@ -3,48 +3,73 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 
 from avatars import faces
-from avatars.engine.bank import pick_mouths
+from avatars.engine.bank import MouthBank, pick_mouths
 from avatars.engine.contract import Spoken
 from avatars.engine.drive import Command
 from avatars.engine.footage import Footage
 from avatars.engine.framing import Frame
-from avatars.engine.geometry import ShapeModel
+from avatars.engine.geometry import LIPS, Complex, ShapeModel, Similarity, as_points
 from avatars.engine.habits import Habits, learn_habits
 from avatars.engine.package import AvatarModel
 from avatars.engine.render import Renderer
-from avatars.engine.response import Response, calibrate
+from avatars.engine.response import OPENINGS, Response, calibrate
 from avatars.media import frame_of, mono_sound, rgb_of
-from avatars.speech import Phone
+from avatars.speech import Phone, Speech, Voice
 from avatars.speech.alignment import align, phones_within
 from avatars.speech.errors import SpeechError
+from avatars.speech.likeness import voice_of, with_tract
 
 logger = logging.getLogger(__name__)
 _RATE = 16000
 _POSES = 3  # base frames that every reading is averaged over
+_RETOUCH_POSES = 2
+_TRUST = 0.7  # of a slip that is read: the second reading trembles as well
 
 
-def habits_of(clip: Path, footage: Footage, shape: ShapeModel, spoken: Spoken | None) -> Habits:
-    """The person's way of forming sounds; none when nobody knows what is said or its times cannot be found."""
+def sounds_of(clip: Path, spoken: Spoken | None) -> tuple[Phone, ...]:
+    """What is heard when in the footage; empty when nobody knows what is said or its times cannot be found."""
     if spoken is None:
-        return Habits.none()
+        return ()
     try:
-        phones = _phones(clip, spoken)
+        return _phones(clip, spoken)
     except SpeechError as error:
         logger.warning("the words of the footage are of no use: %s", error)
+        return ()
+
+
+def habits_of(sounds: tuple[Phone, ...], footage: Footage, shape: ShapeModel, spoken: Spoken | None) -> Habits:
+    """The person's way of forming `sounds`; none when they are not known."""
+    if spoken is None or not sounds:
         return Habits.none()
     opening, width = shape.shares(footage.opening, footage.lip_width)
     targets = np.column_stack([np.clip(opening, 0, 1.3), width, shape.mode_values(footage.canonical)])
     times = (np.arange(len(targets)) + 0.5) / footage.fps
     there = (times >= spoken.from_s) & (times <= spoken.to_s)
     good = footage.seen & np.isfinite(targets).all(axis=1) & there
-    return learn_habits(phones, footage.fps, np.nan_to_num(targets), good)
+    return learn_habits(sounds, footage.fps, np.nan_to_num(targets), good)
+
+
+def voice_heard(clip: Path, sounds: tuple[Phone, ...], spoken: Spoken | None) -> Voice | None:
+    """The built-in voice at the person's pitch and, where it is known what they say, with their vocal tract.
+
+    Only for whom has agreed to have the voice copied.
+    """
+    samples = mono_sound(clip, _RATE)
+    voice = voice_of(samples, _RATE)
+    if voice is None or spoken is None or not sounds:
+        return voice
+    try:
+        return with_tract(voice, Speech(samples, _RATE, sounds, (), spoken.text, spoken.language))
+    except SpeechError:  # words timed by hand may stand beside a text that the built-in voice cannot say
+        return voice
 
 
 def _phones(clip: Path, spoken: Spoken) -> tuple[Phone, ...]:
@@ -57,24 +82,73 @@ def _phones(clip: Path, spoken: Spoken) -> tuple[Phone, ...]:
     return tuple(replace(one, start_s=one.start_s + spoken.from_s, end_s=one.end_s + spoken.from_s) for one in found)
 
 
+def retouched_bank(model: AvatarModel) -> MouthBank:
+    """The bank with each mouth's points where the mesh sees its lips once the mouth is drawn.
+
+    The points of a mouth were read from one frame, with that frame's tremor, and every switch to another mouth would
+    show it. Each is drawn at its own shape and read again; what all have in common is the base's and stays.
+    """
+    bank, renderer = model.bank, _renderer(model)
+    off: Complex = np.full((len(bank.opening), LIPS), np.nan + 0j)
+    with _watched(model, _RETOUCH_POSES) as watched:
+        for mouth in range(len(bank.opening)):
+            opening, width = min(float(bank.opening[mouth]), OPENINGS[-1]), float(bank.width[mouth])
+            slips = [
+                _slip(reader, renderer, Command(pose, ((mouth, 1.0),), opening, width, 1.0), bank.points[mouth])
+                for pose, reader in watched
+            ]
+            off[mouth] = np.mean(slips, axis=0)
+    known = np.isfinite(off).all(axis=1)
+    if not known.any():
+        return bank
+    off -= off[known].mean(axis=0)
+    off[~known] = 0
+    return bank.moved(np.asarray(_TRUST * off, np.complex128))
+
+
+def _slip(reader: faces.FaceReader, renderer: Renderer, command: Command, points: Complex) -> Complex:
+    """How far the lips are seen from where they were drawn, complex [LIPS], pixels of the mouth's crop."""
+    found = reader.read(rgb_of(frame_of(renderer.draw(command))))
+    if not found:
+        return np.full(LIPS, np.nan + 0j)
+    drawn = renderer.lips(command)
+    turn = Similarity.between(drawn, points[:LIPS].astype(np.complex128)).turn
+    return np.asarray(turn * (as_points(found[0])[:LIPS] - drawn))
+
+
 def measured_response(model: AvatarModel) -> Response:
     """Draw a sweep of mouths at the footage's own size and read each like footage."""
+    shape, renderer = model.shape, _renderer(model)
+    with _watched(model, _POSES) as watched:
+
+        def read(opening: float, width: float) -> tuple[float, float]:
+            mouth = int(pick_mouths(model.bank, np.array([opening]), np.array([width]))[0])
+            command = Command(0, ((mouth, 1.0),), opening, width, 1.0)
+            seen = [_lips(reader, renderer, replace(command, base=pose)) for pose, reader in watched]
+            opened, width_seen = np.mean(seen, axis=0)
+            return float(opened) / shape.opening_max, float(width_seen)
+
+        return calibrate(read, shape.width_rest - shape.width_low, shape.width_high - shape.width_rest)
+
+
+def _renderer(model: AvatarModel) -> Renderer:
+    """One that draws at the footage's own size."""
     base = model.base
     whole = Frame(0, 0, base.width, base.height, base.width, base.height)
-    renderer = Renderer(model.reel, base.points, base.stable, model.shape, model.bank, whole)
-    count = len(base.points)
-    places = cycle(int(place) for place in np.linspace(0, count - 1, 2 * _POSES + 1)[1::2])
-    poses = [next(places) for _pose in range(_POSES)]
-    with faces.FaceReader() as reader:
-
-        def read(opening: float, width: float) -> float:
-            mouth = int(pick_mouths(model.bank, np.array([opening]), np.array([width]))[0])
-            seen = [_opening(reader, renderer, Command(pose, ((mouth, 1.0),), opening, width, 1.0)) for pose in poses]
-            return float(np.mean(seen)) / model.shape.opening_max
-
-        return calibrate(read)
+    return Renderer(model.reel, model.faces, model.shape, model.bank, whole)
 
 
-def _opening(reader: faces.FaceReader, renderer: Renderer, command: Command) -> float:
+@contextmanager
+def _watched(model: AvatarModel, count: int) -> Iterator[list[tuple[int, faces.FaceReader]]]:
+    """Base frames spread over the base, each with a reader that follows it.
+
+    Footage is followed from frame to frame, and a face that is searched anew in every picture is read otherwise.
+    """
+    places = np.linspace(0, len(model.base.points) - 1, 2 * count + 1)[1::2]
+    with ExitStack() as stack:
+        yield [(int(place), stack.enter_context(faces.FaceReader(tracking=True))) for place in places]
+
+
+def _lips(reader: faces.FaceReader, renderer: Renderer, command: Command) -> tuple[float, float]:
     found = reader.read(rgb_of(frame_of(renderer.draw(command))))
-    return faces.lip_opening(found[0]) if found else float("nan")
+    return (faces.lip_opening(found[0]), faces.lip_width(found[0])) if found else (np.nan, np.nan)

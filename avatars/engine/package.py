@@ -1,9 +1,9 @@
 """The model as one file: an uncompressed zip of a manifest, the base film, the geometry and the mouth bank.
 
-Layout, format 2:
+Layout, format 3:
     manifest.json   versions, grant, footage hash, card, and the SHA-256 of every other member
     base.mp4        H.264, every frame a key frame
-    geometry.npz    the base frames' points and boxes, the shape model
+    geometry.npz    the base frames' points and boxes, the shape model, what the turn of the head does
     bank.npz        mouth crops and their points
     habits.npz      how the person forms sounds, and how far a drawn mouth opens
 """
@@ -26,11 +26,13 @@ from avatars.engine.contract import AvatarCard, ConsentEvidence
 from avatars.engine.errors import ModelDamaged
 from avatars.engine.geometry import BROWS, MODES, MOUTH, POINTS, STABLE, Complex, Reals, ShapeModel
 from avatars.engine.habits import FEATURES, SYMBOLS, TARGETS, Habits
+from avatars.engine.idle_faces import IdleFaces
 from avatars.engine.reel import Reel
 from avatars.engine.response import Response
+from avatars.engine.turning import TURNS, Turning
 from avatars.speech import Voice, VoiceOutOfRange
 
-FORMAT = "avow-avatar-2"
+FORMAT = "avow-avatar-3"
 _MANIFEST, _FILM, _GEOMETRY, _BANK = "manifest.json", "base.mp4", "geometry.npz", "bank.npz"
 _HABITS = "habits.npz"
 _MEMBERS = {_MANIFEST, _FILM, _GEOMETRY, _BANK, _HABITS}
@@ -57,6 +59,7 @@ class AvatarModel:
 
     reel: Reel
     base: BaseTrack
+    faces: IdleFaces
     shape: ShapeModel
     bank: MouthBank
     habits: Habits
@@ -69,7 +72,7 @@ class AvatarModel:
 
     @property
     def voice(self) -> Voice:
-        """The built-in voice at the person's pitch; the usual one where the grant does not cover the voice."""
+        """The built-in voice brought near the person's; the usual one where the grant does not cover the voice."""
         return Voice(**(self.manifest["voice"] or {}))
 
 
@@ -79,6 +82,7 @@ def save_model(
     film: bytes,
     base: BaseTrack,
     shape: ShapeModel,
+    turning: Turning,
     bank: MouthBank,
     habits: Habits,
     response: Response,
@@ -90,9 +94,9 @@ def save_model(
     """Write the package; a half-written file never carries the final name."""
     members = {
         _FILM: film,
-        _GEOMETRY: _geometry(base, shape),
+        _GEOMETRY: _geometry(base, shape, turning),
         _BANK: _arrays(_fields(bank)),
-        _HABITS: _arrays(_fields(habits) | {"response": response.drawn}),
+        _HABITS: _arrays(_fields(habits) | {"response": response.drawn, "response_widths": response.widths}),
     }
     manifest = {
         "format": FORMAT,
@@ -117,7 +121,7 @@ def _fields(part: MouthBank | Habits) -> dict[str, NDArray[Any]]:
     return {field.name: getattr(part, field.name) for field in fields(part)}
 
 
-def _geometry(base: BaseTrack, shape: ShapeModel) -> bytes:
+def _geometry(base: BaseTrack, shape: ShapeModel, turning: Turning) -> bytes:
     return _arrays(
         {
             "points": base.points,
@@ -128,6 +132,9 @@ def _geometry(base: BaseTrack, shape: ShapeModel) -> bytes:
             "effect": shape.effect,
             "modes": shape.modes,
             "brows": shape.brows,
+            "turn_rest": turning.rest,
+            "turn_axes": turning.axes,
+            "turn_carried": turning.carried,
             "numbers": np.array([getattr(shape, name) for name in _SHAPE_NUMBERS]),
         }
     )
@@ -159,7 +166,7 @@ def load_model(path: Path) -> AvatarModel:
                 raise _damaged(f"{name} is not the one the manifest names")
         AvatarCard.from_json(manifest["card"])
         Voice(**(manifest["voice"] or {}))
-        base, shape = _load_geometry(members[_GEOMETRY], manifest["base"])
+        base, shape, turning = _load_geometry(members[_GEOMETRY], manifest["base"])
         bank = _load_bank(members[_BANK])
         habits, response = _load_habits(members[_HABITS])
     except (ValueError, KeyError, TypeError, VoiceOutOfRange, zipfile.BadZipFile, EOFError) as error:
@@ -167,7 +174,8 @@ def load_model(path: Path) -> AvatarModel:
     reel = Reel(members[_FILM])
     if len(reel) != len(base.points):
         raise _damaged("film and geometry differ in length")
-    return AvatarModel(reel, base, shape, bank, habits, response, manifest)
+    faces = IdleFaces.of(base.points, base.stable, shape, turning)
+    return AvatarModel(reel, base, faces, shape, bank, habits, response, manifest)
 
 
 def _damaged(what: str) -> ModelDamaged:
@@ -192,7 +200,7 @@ def _read_members(path: Path) -> dict[str, bytes]:
         raise _damaged(type(error).__name__) from error
 
 
-def _load_geometry(data: bytes, base: dict[str, int]) -> tuple[BaseTrack, ShapeModel]:
+def _load_geometry(data: bytes, base: dict[str, int]) -> tuple[BaseTrack, ShapeModel, Turning]:
     arrays = _load(data)
     frames, count = arrays["points"].shape[0], len(POINTS)
     _expect(arrays["points"], (frames, count), "c")
@@ -203,12 +211,16 @@ def _load_geometry(data: bytes, base: dict[str, int]) -> tuple[BaseTrack, ShapeM
     _expect(arrays["effect"], (4, count), "c")
     _expect(arrays["modes"], (MODES, count), "c")
     _expect(arrays["brows"], (len(BROWS),), "c")
+    _expect(arrays["turn_rest"], (len(STABLE),), "c")
+    _expect(arrays["turn_axes"], (TURNS, 2 * len(STABLE)), "f")
+    _expect(arrays["turn_carried"], (TURNS, count), "c")
     _expect(arrays["numbers"], (len(_SHAPE_NUMBERS),), "f")
     track = BaseTrack(arrays["points"], arrays["stable"], arrays["boxes"], base["fps"], base["width"], base["height"])
     numbers = [float(number) for number in arrays["numbers"]]
-    return track, ShapeModel(
+    shape = ShapeModel(
         arrays["reference"], arrays["neutral"], arrays["effect"], arrays["modes"], arrays["brows"], *numbers
     )
+    return track, shape, Turning(arrays["turn_rest"], arrays["turn_axes"], arrays["turn_carried"])
 
 
 def _load_bank(data: bytes) -> MouthBank:
@@ -225,8 +237,9 @@ def _load_bank(data: bytes) -> MouthBank:
 
 def _load_habits(data: bytes) -> tuple[Habits, Response]:
     arrays = _load(data)
-    response = arrays.pop("response")
-    _expect(response, Response.SHAPE, "f")
+    response = Response(arrays.pop("response"), arrays.pop("response_widths"))
+    _expect(response.drawn, Response.SHAPE, "f")
+    _expect(response.widths, Response.SHAPE[:1], "f")
     rows = len(arrays["mean"])
     if rows not in (0, FEATURES):
         raise _damaged("habits")
@@ -235,7 +248,7 @@ def _load_habits(data: bytes) -> tuple[Habits, Response]:
     _expect(arrays["weights"], (rows, TARGETS), "f")
     _expect(arrays["usual"], (TARGETS,), "f")
     _expect(arrays["heard_s"], (len(SYMBOLS),), "f")
-    return Habits(**arrays), Response(response)
+    return Habits(**arrays), response
 
 
 def _load(data: bytes) -> dict[str, NDArray[Any]]:

@@ -19,9 +19,11 @@ from avatars.engine.geometry import (
     ShapeModel,
     border,
     gap,
+    spread,
     triangulate,
     with_gap,
 )
+from avatars.engine.idle_faces import IdleFaces
 from avatars.engine.reel import Reel
 from avatars.engine.warp import Map, Region, fine_from_coarse, inverse_map
 from avatars.media import Planes
@@ -36,11 +38,9 @@ _KEEP = 0.8  # share of the old brightness match that survives a frame
 class Renderer:
     """Draws frames of one model at one size. Not thread-safe: it remembers brightness from frame to frame."""
 
-    def __init__(
-        self, reel: Reel, points: Complex, stable: Complex, shape: ShapeModel, bank: MouthBank, frame: Frame
-    ) -> None:
-        """`points` complex [n, POINTS], `stable` complex [n, STABLE]: the base frames' face in footage pixels."""
-        self._reel, self._points, self._stable = reel, points, stable
+    def __init__(self, reel: Reel, faces: IdleFaces, shape: ShapeModel, bank: MouthBank, frame: Frame) -> None:
+        """`faces`: those of the frames of `reel`."""
+        self._reel, self._faces = reel, faces
         self._shape, self._bank, self._frame = shape, bank, frame
         self._border = border(shape.neutral)
         open_mouth = shape.neutral + shape.displacement(0.7 * shape.opening_max, 0.0)
@@ -68,9 +68,13 @@ class Renderer:
     def size(self) -> tuple[int, int]:
         return self._frame.out_width, self._frame.out_height
 
+    def lips(self, command: Command) -> Complex:
+        """Where the lips are drawn, complex [LIPS], picture pixels."""
+        return self._shapes(command)[1][:LIPS]
+
     def mouth_box(self, base: int) -> tuple[float, float, float, float]:
         """Left, top, width and height of the lips in a base frame, picture pixels."""
-        lips = self._frame.points(self._points[base])[:LIPS]
+        lips = self._frame.points(self._faces.in_footage(base, self._faces.level[base]))[:LIPS]
         left, top = float(lips.real.min()), float(lips.imag.min())
         return left, top, float(np.ptp(lips.real)), float(np.ptp(lips.imag))
 
@@ -83,27 +87,31 @@ class Renderer:
         return self._kept[base]
 
     def _shapes(self, command: Command) -> tuple[Complex, Complex]:
-        """The base frame's mesh as it is and as it shall be, border included, in picture pixels."""
-        shape = self._shape
-        to_face = shape.canonical(self._stable[command.base])
-        face = to_face(self._points[command.base])
-        rest = face - shape.displacement(float(gap(face)), 0.0)
+        """The base frame's mesh as it is and as it shall be, border included, in picture pixels.
+
+        What the idle lips do by themselves (a pout, a corner drawn in) is not carried into the speech: the mouth
+        starts from the person's usual closed lips, cheeks and jaw from where this frame shows them.
+        """
+        shape, faces = self._shape, self._faces
+        face = faces.level[command.base]
+        rest = face - shape.displacement(float(gap(face)), float(spread(face)) - shape.width_rest)
+        rest[:MOUTH] = shape.neutral[:MOUTH]
         wanted = shape.opening(command.opening)
         moved = rest + shape.displacement(wanted, shape.width(command.width)) + shape.carriage(np.array(command.modes))
         moved = face + command.presence * (with_gap(moved, wanted) - face)
         if command.feeling.moves_mouth:
             moved = with_gap(moved + command.feeling.displacement(shape), float(gap(moved)))
-        to_picture = to_face.inverse()
-        border_points = to_picture(self._border)
-        return (
-            self._frame.points(np.concatenate([self._points[command.base], border_points])),
-            self._frame.points(np.concatenate([to_picture(moved), border_points])),
+        border_points = faces.places[command.base](self._border)
+        source, target = (
+            self._frame.points(np.concatenate([faces.in_footage(command.base, one), border_points]))
+            for one in (face, moved)
         )
+        return source, target
 
     def _lift_brows(self, planes: Planes, command: Command) -> None:
         """Stretch the forehead so that the brows go where they are wanted; eyes and hairline stay."""
         y, u, v = planes
-        to_picture = self._shape.canonical(self._stable[command.base]).inverse()
+        to_picture = self._faces.places[command.base]
         corners, shifts = brow_field(self._shape, command.feeling.brows)
         target = self._frame.points(to_picture(corners))
         source = self._frame.points(to_picture(corners + shifts))

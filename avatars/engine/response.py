@@ -1,7 +1,8 @@
-"""How far a drawn mouth opens when it is read like footage, and what to draw so that it opens as commanded.
+"""How far a drawn mouth opens and widens when it is read like footage, and what to draw so that it does as commanded.
 
-The face mesh reads small gaps as closed and narrow mouths as smaller than they are. The person's range was read by the
-same mesh, so a model is played against it once: a sweep over openings and widths is drawn, read and inverted.
+The face mesh reads small gaps as closed, narrow mouths as smaller than they are, and half of a widening that only the
+lips show. The person's range was read by the same mesh, so a model is played against it once: a sweep over openings and
+widths is drawn, read and inverted.
 """
 
 from __future__ import annotations
@@ -15,38 +16,56 @@ from scipy.ndimage import gaussian_filter1d
 
 from avatars.engine.geometry import Reals
 
-WIDTHS = np.linspace(-1.0, 1.0, 5)
+WIDTHS = np.linspace(-1.6, 1.6, 5)  # what may be drawn for a commanded -1..1
 OPENINGS = np.linspace(0.0, 1.2, 25)
 _SMOOTH = 1.0
 
 
 @dataclass(frozen=True)
 class Response:
-    """`drawn` float64 [widths, openings]: the opening to draw, in shares of the range, for each commanded one."""
+    """`drawn` float64 [widths, openings]: the opening to draw, in shares of the range, for each commanded one, by the
+    width that is drawn. `widths` float64 [widths]: how wide each of `WIDTHS` is read.
+    """
 
     drawn: Reals
+    widths: Reals
     SHAPE: ClassVar[tuple[int, int]] = (len(WIDTHS), len(OPENINGS))
 
     @classmethod
     def plain(cls) -> Response:
         """Draws what is commanded."""
-        return cls(np.tile(OPENINGS, (len(WIDTHS), 1)))
+        return cls(np.tile(OPENINGS, (len(WIDTHS), 1)), WIDTHS.copy())
 
-    def to_draw(self, opening: float, width: float) -> float:
-        """The opening to draw for a commanded opening 0..1 and width -1..1. Closed stays closed."""
+    def to_draw(self, opening: float, width: float) -> tuple[float, float]:
+        """The opening and the width to draw for a commanded opening 0..1 and width -1..1. Closed stays closed."""
+        wide = float(np.interp(width, self.widths, WIDTHS))
         if opening <= 0:
-            return 0.0
+            return 0.0, wide
         by_width = [float(np.interp(opening, OPENINGS, row)) for row in self.drawn]
-        return float(np.interp(width, WIDTHS, by_width))
+        return float(np.interp(wide, WIDTHS, by_width)), wide
 
 
-def calibrate(read: Callable[[float, float], float]) -> Response:
-    """Invert what `read(drawn opening, width)` gives: the opening as the mesh sees it, in shares of the range.
+def calibrate(read: Callable[[float, float], tuple[float, float]], narrower: float, wider: float) -> Response:
+    """Invert what `read(drawn opening, drawn width)` gives: the opening as the mesh sees it, in shares of the range,
+    and the distance of the mouth's corners. `narrower`, `wider`: what a width of -1 and of 1 take away and add.
 
     NaN from `read` (no face found) counts as unknown; a width with too few readings draws what is commanded.
     """
-    rows = [_inverted(np.array([read(float(opening), float(width)) for opening in OPENINGS])) for width in WIDTHS]
-    return Response(np.stack(rows))
+    seen = np.array([[read(float(opening), float(width)) for opening in OPENINGS] for width in WIDTHS])
+    return Response(np.stack([_inverted(row) for row in seen[..., 0]]), _widths(seen[..., 1], narrower, wider))
+
+
+def _widths(seen: Reals, narrower: float, wider: float) -> Reals:
+    """Rising readings of `WIDTHS` from float64 [widths, openings], zero for the width at rest."""
+    if not np.isfinite(seen).any(axis=1).all():
+        return WIDTHS.copy()
+    change = np.nanmean(seen, axis=1)
+    change -= change[len(WIDTHS) // 2]
+    share = change / np.where(change > 0, max(wider, 1e-3), max(narrower, 1e-3))
+    # what is not read at all must not be drawn without bounds: at least a third of a widening is believed to show
+    steps = np.maximum(np.diff(share), np.diff(WIDTHS) / 3)
+    rising = np.concatenate([[0.0], np.cumsum(steps)])
+    return np.asarray(rising - rising[len(WIDTHS) // 2])
 
 
 def _inverted(seen: Reals) -> Reals:

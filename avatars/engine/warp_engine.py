@@ -23,16 +23,16 @@ from avatars.engine.errors import ModalityRefused
 from avatars.engine.expression import NO_FEELING
 from avatars.engine.footage import Footage, stored_frames, survey
 from avatars.engine.framing import frame_for
-from avatars.engine.geometry import Complex, Reals, ShapeModel, learn_shape
-from avatars.engine.lessons import habits_of, measured_response
+from avatars.engine.geometry import LIPS, Complex, Reals, ShapeModel, gap, learn_shape, spread
+from avatars.engine.lessons import habits_of, measured_response, retouched_bank, sounds_of, voice_heard
 from avatars.engine.package import AvatarModel, BaseTrack, load_model, save_model
 from avatars.engine.reel import write_reel
 from avatars.engine.render import Renderer
 from avatars.engine.response import Response
 from avatars.engine.stages import NoStages, Stages, staged
-from avatars.media import Planes, frame_of, mono_sound, open_media, target_rate
+from avatars.engine.turning import Turning, learn_turning, settled
+from avatars.media import Planes, frame_of, open_media, target_rate
 from avatars.speech import Manner, MannerTrack, Speech
-from avatars.speech.likeness import voice_of
 
 _FRONTAL = 0.35
 
@@ -47,7 +47,7 @@ class WarpEngine:
 
     seed: int = 7
     name: str = "warp"
-    version: str = "2"
+    version: str = "3"
     drawn_by: Engine | None = None
 
     def build(
@@ -69,20 +69,25 @@ class WarpEngine:
             Footage,
             lambda: survey(clip, fps, frames, lambda share: progress(0.65 * share, "Following the face")),
         )
+        turning, footage, turned = _levelled(footage)
         shape = _learn(footage)
-        window = choose_window(footage, shape)
+        window = choose_window(footage, shape, turned)
         kept = staged(
             stages, "bank", _Kept, lambda: _Kept.of(*_second_pass(clip, footage, shape, window, out.parent, progress))
         )
         film, bank = kept.film.tobytes(), kept.bank()
         base = _track(footage, window)
-        habits = habits_of(clip, footage, shape, spoken)
-        package = {"film": film, "base": base, "shape": shape, "bank": bank, "habits": habits, "consent": consent}
-        package["voice"] = voice_of(mono_sound(clip, 16000), 16000) if "voice" in consent.modalities else None
+        sounds = sounds_of(clip, spoken)
+        habits = habits_of(sounds, footage, shape, spoken)
+        package = {"film": film, "base": base, "shape": shape, "turning": turning, "bank": bank, "habits": habits}
+        package["consent"] = consent
+        package["voice"] = voice_heard(clip, sounds, spoken) if "voice" in consent.modalities else None
         sha256 = _sha256(clip)
         draft = self._draft(footage, shape, base, bank)
         save_model(out, **package, response=Response.plain(), footage_sha256=sha256, card=draft)  # type: ignore[arg-type]
         progress(0.78, "Measuring the avatar")
+        package["bank"] = retouched_bank(load_model(out))
+        save_model(out, **package, response=Response.plain(), footage_sha256=sha256, card=draft)  # type: ignore[arg-type]
         package["response"] = measured_response(load_model(out))
         save_model(out, **package, footage_sha256=sha256, card=draft)  # type: ignore[arg-type]
         progress(0.8, "Measuring the avatar")
@@ -137,7 +142,7 @@ class WarpPerformer:
     def __init__(self, model: AvatarModel, width: int, height: int, fps: int, seed: int) -> None:
         base = model.base
         frame = frame_for(base.boxes, (base.width, base.height), width, height)
-        self._renderer = Renderer(model.reel, base.points, base.stable, model.shape, model.bank, frame)
+        self._renderer = Renderer(model.reel, model.faces, model.shape, model.bank, frame)
         self._choreography = Choreography(model, fps, seed)
         self._fps, self._count = fps, 0
 
@@ -207,9 +212,23 @@ def _rate_and_length(clip: Path) -> tuple[int, int]:
         return fps, int(float(container.duration or 0) / av.time_base * fps)
 
 
-def _learn(footage: Footage) -> ShapeModel:
+def _frontal(footage: Footage) -> NDArray[np.bool_]:
     frontal = footage.seen & (np.nan_to_num(footage.yaw, nan=1.0) < _FRONTAL)
-    chosen = frontal if np.count_nonzero(frontal) >= 25 else footage.seen
+    return frontal if np.count_nonzero(frontal) >= 25 else footage.seen
+
+
+def _levelled(footage: Footage) -> tuple[Turning, Footage, Reals]:
+    """How this head turns, the footage as if it did not, and how far that moved the lips, canonical units [n]."""
+    stable, chosen = settled(footage.stable, footage.reference, footage.seen), _frontal(footage)
+    turning = learn_turning(stable[chosen], footage.canonical[chosen], footage.opening[chosen])
+    effect = turning.effect(stable)
+    level = footage.canonical - effect
+    turned = np.asarray(np.abs(effect[:, :LIPS]).mean(axis=1))
+    return turning, replace(footage, canonical=level, opening=gap(level), lip_width=spread(level)), turned
+
+
+def _learn(footage: Footage) -> ShapeModel:
+    chosen = _frontal(footage)
     return learn_shape(footage.canonical[chosen], footage.brows[chosen], footage.reference)
 
 

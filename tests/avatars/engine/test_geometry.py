@@ -10,7 +10,9 @@ from avatars.engine.bank import MouthBank, pick_mouths
 from avatars.engine.base import IdleWalk, Pace
 from avatars.engine.drive import commanded_lips
 from avatars.engine.framing import frame_for
-from avatars.engine.geometry import INNER, LIPS, OUTER, POINTS, Similarity, gap, with_gap
+from avatars.engine.geometry import INNER, LIPS, OUTER, POINTS, STABLE, Similarity, gap, with_gap
+from avatars.engine.response import OPENINGS, Response, calibrate
+from avatars.engine.turning import learn_turning
 from avatars.engine.warp import Region, fine_from_coarse, inverse_map
 
 from .conftest import say
@@ -105,3 +107,36 @@ def test_mouth_is_kept_while_it_fits() -> None:
     path = pick_mouths(bank, wanted, np.zeros(9))
     assert path[0] == 0 and path[-1] == 0 and path[6] == 1
     assert len(set(path[2:6])) == 1
+
+
+@FEW
+@given(st.integers(0, 99))
+def test_what_the_turn_of_the_head_does_is_told_from_what_speech_does(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    turns, opening = random.normal(size=(400, 2)), random.uniform(0, 0.1, 400)
+    stable_axes, carried = (
+        random.normal(size=(2, many, 2)) @ np.array([0.01, 0.01j]) for many in (len(STABLE), len(POINTS))
+    )
+    speech = np.linspace(-1j, 1j, len(POINTS))
+    stable = 1 + turns @ stable_axes
+    points = 2 + turns @ carried + opening[:, None] * speech
+    level = points - learn_turning(stable, points, opening).effect(stable)
+    assert np.abs(level - level.mean(axis=0) - (opening - opening.mean())[:, None] * speech).mean() < 1e-3
+
+
+def test_drawn_mouths_make_up_for_what_the_mesh_does_not_see() -> None:
+    def read(opening: float, width: float) -> tuple[float, float]:
+        return max(0.0, opening - 0.1), 0.6 + 0.5 * 0.05 * width  # blind to a tenth, and to half of a widening
+
+    response = calibrate(read, 0.05, 0.05)
+    opening, width = response.to_draw(0.5, 0.6)
+    assert abs(read(opening, width)[0] - 0.5) < 0.02
+    assert abs(width - 1.2) < 1e-6
+    assert response.to_draw(0.0, 0.3)[0] == 0.0  # closed stays closed
+    assert response.to_draw(0.2, 1.0)[1] <= 1.6  # and nothing is drawn beyond bounds
+
+
+def test_faces_that_are_not_found_leave_the_command_as_it_is() -> None:
+    response = calibrate(lambda _opening, _width: (float("nan"), float("nan")), 0.05, 0.05)
+    assert np.allclose(response.drawn, Response.plain().drawn)
+    assert response.to_draw(float(OPENINGS[8]), 0.5) == (OPENINGS[8], 0.5)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from avatars.engine import ConsentEvidence, FootageUnsuitable, ModalityRefused, ModelDamaged
-from avatars.engine.package import load_model
+from avatars.engine.package import FORMAT, load_model
 from avatars.engine.warp_engine import WarpEngine
 from avatars.media import write_mp4
 
@@ -101,7 +101,7 @@ def test_one_flipped_bit(built: Built, tmp_path: Path, name: str) -> None:
 
 def test_other_engine_version(built: Built, tmp_path: Path) -> None:
     def age(members: Members) -> None:
-        members["manifest.json"] = members["manifest.json"].replace(b"avow-avatar-2", b"avow-avatar-1")
+        members["manifest.json"] = members["manifest.json"].replace(FORMAT.encode(), b"avow-avatar-1")
 
     assert refusal(rewrite(built, tmp_path / "model", age)) == "model_version"
 

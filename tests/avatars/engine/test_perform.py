@@ -11,7 +11,8 @@ import pytest
 
 from avatars import faces
 from avatars.engine import FramingImpossible
-from avatars.engine.drive import commanded_lips
+from avatars.engine.drive import Choreography, commanded_lips
+from avatars.engine.package import load_model
 from avatars.engine.warp_engine import WarpEngine
 from avatars.media import constant_rate_frames, rgb_of, write_mp4
 from avatars.speech import Manner, MannerTrack, Speech
@@ -105,6 +106,18 @@ def test_impossible_picture_size_is_refused(built: Built, width: int, height: in
     with pytest.raises(FramingImpossible) as refusal:
         WarpEngine().perform(built.path, say(("aa", 0.2)), width=width, height=height, fps=25)
     assert refusal.value.code in {"framing_size", "framing_impossible"}
+
+
+def test_a_change_of_mouth_takes_three_frames(built: Built) -> None:
+    model = load_model(built.path)
+    bank, plan = model.bank, Choreography(model, 25, 7).plan(say(*PAH), MannerTrack.of(Manner.NEUTRAL))
+    assert all(abs(sum(share for _mouth, share in command.mouths) - 1) < 1e-9 for command in plan)
+    assert all(command.mouths[0][1] >= 0.5 for command in plan)
+    assert any(len(command.mouths) > 1 for command in plan)
+    for before, now in pairwise(dict(command.mouths) for command in plan):
+        shares = [abs(before.get(mouth, 0.0) - now.get(mouth, 0.0)) for mouth in before | now]
+        opened = bank.opening[list(before | now)]
+        assert max(shares) <= 0.5 or np.ptp(opened) > 0.3  # very different mouths are not mixed
 
 
 def test_long_speech_is_streamed(built: Built) -> None:
