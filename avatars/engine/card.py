@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -61,6 +62,8 @@ GOOD = Bar(opening_r=0.95, lag=1, closure=0.93, sharpness=0.85, flicker=1.0, sil
 """What a model of a recording made on purpose should show; the card names what does not."""
 
 _SILENCE_S = 1.2
+_OWN_WORDS_S = 8.0
+_RATE = 16000
 _DELIVERED = {False: (1280, 720), True: (720, 1280)}  # what takes are ordered in, by whether the footage is upright
 
 DRAFT = AvatarCard(
@@ -92,17 +95,21 @@ def judge(
     footage: Footage,
     window: BaseWindow,
     draft: AvatarCard,
+    sounds: tuple[Phone, ...],
     progress: Callable[[float], None],
 ) -> AvatarCard:
     """Complete `draft` with the measured figures and the verdict.
 
-    Lips are read from an encoded file of the size takes are delivered in; texture is compared at the footage's size.
+    Lips are read from an encoded file of the size takes are delivered in; texture is compared at the footage's size,
+    and where it is known when the person says what (`sounds`), in a stretch of their own words said again.
     """
     speech = _with_silence(speak(TEST_TEXT, TEST_LANGUAGE, Voice()))
     habits = load_model(model).habits
     commanded = commanded_lips(speech, footage.fps, habits).opening
     opening = _delivered_opening(engine, model, speech, footage, lambda share: progress(0.5 * share))
-    patches = _patches(engine, model, speech, footage, lambda share: progress(0.5 + 0.5 * share))
+    start, texture = _own_words(sounds, footage.fps) if sounds else (None, speech)
+    patches = _patches(engine, model, texture, footage, lambda share: progress(0.5 + 0.5 * share))
+    moving = commanded_lips(texture, footage.fps, habits).opening > _SPOKEN
     r, lag = best_lag(commanded, opening)
     silent = opening[-round((_SILENCE_S - 0.3) * footage.fps) :]
     card = replace(
@@ -112,8 +119,13 @@ def judge(
         closure_share=round(closure_share(speech, opening, footage.fps, draft.opening_range), 3),
         silence_opening=round(float(np.nanpercentile(silent, 90)), 4),
         habits_learnt=habits.learnt,
-        sharpness_ratio=round(sharpness_ratio(patches, commanded, footage, draft.opening_range), 3),
-        flicker_ratio=round(flicker_ratio(patches, commanded, footage, window, draft.opening_range), 3),
+        sharpness_ratio=round(sharpness_ratio(patches, moving, footage, draft.opening_range), 3),
+        flicker_ratio=round(
+            flicker_ratio(patches, moving, footage, window, draft.opening_range)
+            if start is None
+            else flicker_beside(patches, start, footage, draft.opening_range),
+            3,
+        ),
     )
     reasons = FLOOR.shortcomings(card)
     return replace(card, usable=not reasons, reasons=reasons, below_good=GOOD.shortcomings(card))
@@ -124,6 +136,24 @@ def _with_silence(speech: Speech) -> Speech:
     end = speech.duration_s
     samples = np.concatenate([speech.samples, np.zeros(round(_SILENCE_S * speech.rate), np.float32)])
     return replace(speech, samples=samples, phones=(*speech.phones, Phone("sil", end, end + _SILENCE_S)))
+
+
+def _own_words(sounds: tuple[Phone, ...], fps: int) -> tuple[int, Speech]:
+    """The stretch of the footage in which most is said: its first frame, and the same sounds as a speech."""
+    spoken = np.zeros(max(1, math.ceil(sounds[-1].end_s * fps)))
+    for phone in sounds:
+        if phone.symbol != "sil":
+            spoken[round(phone.start_s * fps) : round(phone.end_s * fps)] = 1
+    length = min(len(spoken), round(_OWN_WORDS_S * fps))
+    start = int(np.argmax(np.convolve(spoken, np.ones(length), mode="valid")))
+    begin_s, end_s = start / fps, (start + length) / fps
+    phones = tuple(
+        replace(one, start_s=max(one.start_s, begin_s) - begin_s, end_s=min(one.end_s, end_s) - begin_s)
+        for one in sounds
+        if one.end_s > begin_s and one.start_s < end_s
+    )
+    silent = np.zeros(round(length / fps * _RATE), np.float32)  # the engine is driven by phones alone
+    return start, Speech(silent, _RATE, phones, (), "", TEST_LANGUAGE)
 
 
 def _delivered_opening(
@@ -177,19 +207,40 @@ def _frames(
     )
 
 
-def sharpness_ratio(patches: NDArray[np.uint8], commanded: Reals, footage: Footage, opening_range: float) -> float:
+def sharpness_ratio(
+    patches: NDArray[np.uint8], moving: NDArray[np.bool_], footage: Footage, opening_range: float
+) -> float:
     """Detail of the drawn mouth while speaking over that of the footage while speaking."""
-    return _detail(patches[commanded > _SPOKEN]) / _detail(footage.patches[_talking(footage, opening_range)])
+    return _detail(patches[moving]) / _detail(footage.patches[_talking(footage, opening_range)])
+
+
+def flicker_beside(patches: NDArray[np.uint8], start: int, footage: Footage, opening_range: float) -> float:
+    """Unrest of the drawn mouth over that of the footage from frame `start` on, where the same words are said.
+
+    Only where the person's lips are apart, and the same frames on both sides: a mouth that moves more changes its
+    picture more, so another sentence would compare sentences.
+    """
+    count = min(len(patches), len(footage.seen) - start)
+    part = slice(start, start + count)
+    talking, shot = _talking(footage, opening_range)[part], footage.shot[part]
+    return _flicker(patches[:count], talking, shot) / _flicker(footage.patches[part], talking, shot)
 
 
 def flicker_ratio(
-    patches: NDArray[np.uint8], commanded: Reals, footage: Footage, window: BaseWindow, opening_range: float
+    patches: NDArray[np.uint8],
+    moving: NDArray[np.bool_],
+    footage: Footage,
+    window: BaseWindow,
+    opening_range: float,
 ) -> float:
-    """Unrest of the drawn mouth over the livelier of the footage's speech and idle parts."""
+    """Unrest of the drawn mouth in a sentence of ours over the livelier of the footage's speech and idle parts.
+
+    For footage whose words nobody knows; a sentence livelier than the person's own makes it larger.
+    """
     number = np.arange(len(footage.seen))
     in_base = footage.seen & (number >= window.start) & (number < window.stop)
     real = max(_flicker(footage.patches, part, footage.shot) for part in (_talking(footage, opening_range), in_base))
-    return _flicker(patches, commanded > _SPOKEN, np.zeros(len(patches), np.int64)) / real
+    return _flicker(patches, moving, np.zeros(len(patches), np.int64)) / real
 
 
 def _talking(footage: Footage, opening_range: float) -> NDArray[np.bool_]:

@@ -53,7 +53,8 @@ class AvatarCard:
 
     `opening_r`: correlation of commanded and measured lip opening at `lag_frames` (positive: the picture is
     late). `closure_share`: share of p, b, m that close. `sharpness_ratio`: mouth of the model over that of
-    the footage. `flicker_ratio`: the same for its unrest, against the livelier of speech and idle footage.
+    the footage. `flicker_ratio`: the same for its unrest, where the person's own words are said again or, when nobody
+    knows them, against the livelier of speech and idle footage.
     `silence_opening`: how far the lips are apart in a pause, in distances between the outer eye corners.
     `habits_learnt`: the person's own way of forming sounds is known. `opening_range`: widest opening used, in the same
     unit. `base_s`: seconds of footage the idle motion is made of. `reasons`: codes why it is not `usable`;

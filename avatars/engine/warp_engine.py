@@ -97,6 +97,7 @@ class WarpEngine:
             footage,
             window,
             draft,
+            sounds,
             lambda share: progress(0.8 + 0.2 * share, "Measuring the avatar"),
         )
         save_model(out, **package, footage_sha256=sha256, card=card)  # type: ignore[arg-type]
