@@ -111,6 +111,8 @@ def _avatar(house: House, sizes: Sizes) -> Iterable[Row]:
     from bench import avatar_bench, figures_bench
     from bench.scene import CONSENTED_MINUTE
 
+    minute, told = avatar_bench.presenters_minute(house.folder)
+    yield from avatar_bench.card_rows(minute, house.folder, told)
     if not CONSENTED_MINUTE.is_file():
         yield Row("avatar", "not measured: the clip is not there")
         return
