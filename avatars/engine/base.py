@@ -25,6 +25,9 @@ _UNREST = 6.0
 # A head so far from its usual turn that the lips are a fiftieth of the eye distance off costs a fifth of a long window:
 # every shape is known best for the usual head.
 _UNUSUAL = 10.0
+# So does a picture of the mouth that flickers by five grey levels: noise and compression of the base stay in every
+# frame that is drawn over it.
+_GRAIN = 0.04
 _TOO_SHORT_COST = 0.15  # under a second the same movement comes back too often
 
 
@@ -58,7 +61,7 @@ def choose_window(footage: Footage, shape: ShapeModel, turned: Reals) -> BaseWin
                 continue
             stop = min(stop, start + int(_LONGEST_S * footage.fps))
             unrest = 0.5 * float(footage.yaw[start:stop].mean()) + _UNREST * _speed(footage, start, stop)
-            unrest += _UNUSUAL * float(np.nanmean(turned[start:stop]))
+            unrest += _UNUSUAL * float(np.nanmean(turned[start:stop])) + _GRAIN * _grain(footage, start, stop)
             unrest += _TOO_SHORT_COST * (seconds < 1)
             score = (min(seconds, _ENOUGH_S) / _ENOUGH_S) ** 0.5 - cost - unrest
             if best is None or score > best[0]:
@@ -77,6 +80,12 @@ def _speed(footage: Footage, start: int, stop: int) -> float:
     stable = footage.stable[start:stop]
     size = float(np.nanmean(np.abs(stable[:, EYES[1]] - stable[:, EYES[0]])))
     return float(np.nanmean(np.abs(np.diff(stable.mean(axis=1))))) / size
+
+
+def _grain(footage: Footage, start: int, stop: int) -> float:
+    """Mean absolute second difference of the mouth's picture over time, grey levels."""
+    patches = footage.patches[start:stop].astype(np.int16)
+    return float(np.abs(np.diff(patches, n=2, axis=0)).mean())
 
 
 def _without_blips(still: NDArray[np.bool_]) -> NDArray[np.bool_]:

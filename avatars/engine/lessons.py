@@ -16,7 +16,7 @@ from avatars.engine.contract import Spoken
 from avatars.engine.drive import Command
 from avatars.engine.footage import Footage
 from avatars.engine.framing import Frame
-from avatars.engine.geometry import LIPS, Complex, ShapeModel, Similarity, as_points
+from avatars.engine.geometry import INNER, LIPS, Complex, ShapeModel, Similarity, as_points
 from avatars.engine.habits import Habits, learn_habits
 from avatars.engine.package import AvatarModel
 from avatars.engine.render import Renderer
@@ -103,7 +103,18 @@ def retouched_bank(model: AvatarModel) -> MouthBank:
         return bank
     off -= off[known].mean(axis=0)
     off[~known] = 0
-    return bank.moved(np.asarray(_TRUST * off, np.complex128))
+    smooth = np.stack([_as_a_whole(*mouth) for mouth in zip(off, bank.points[:, :LIPS], strict=True)])
+    return bank.moved(np.asarray(_TRUST * smooth, np.complex128))
+
+
+def _as_a_whole(off: Complex, lips: Complex) -> Complex:
+    """What of a slip, complex [LIPS], moves, stretches or opens the lips: point by point it would tear them."""
+    there = lips - lips.mean()
+    half = len(INNER) // 2
+    across = np.sin(np.linspace(0, np.pi, half + 1)) ** 0.7
+    opening = np.tile(np.concatenate([across, -across[1:-1][::-1]]), 2)
+    terms = np.stack([np.ones(LIPS), there.real, there.imag, opening], axis=1)
+    return np.asarray(terms @ np.linalg.lstsq(terms, off, rcond=None)[0])
 
 
 def _slip(reader: faces.FaceReader, renderer: Renderer, command: Command, points: Complex) -> Complex:
