@@ -41,9 +41,11 @@ def write(
     rotation: int = 0,
     trc: int | None = None,
     options: dict[str, str] | None = None,
+    tags: dict[str, str] | None = None,
 ) -> Path:
-    """Encode RGB images; `ticks` are their presentation times in units of 1 / (4 * fps)."""
+    """Encode RGB images; `ticks` are their presentation times in units of 1 / (4 * fps), `tags` of the container."""
     with av.open(str(path), "w", format="mp4", options=options or {}) as container:
+        container.metadata.update(tags or {})
         video = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "crf": "16", "bf": "0"})
         video.pix_fmt = "yuv420p"
         video.codec_context.time_base = Fraction(1, 4 * fps)
