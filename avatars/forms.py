@@ -8,8 +8,8 @@ from django import forms
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from avatars.models import Avatar, AvatarState, Script
-from avatars.selectors import avatars_for, scripts_for, usable_grants_for
+from avatars.models import Avatar, AvatarState, Recording, RecordingSource, Script
+from avatars.selectors import avatars_for, recordings_for, scripts_for, usable_grants_for
 from avatars.services import FORMATS
 from avatars.speech import LANGUAGES
 from compliance.accounts.models import User
@@ -102,12 +102,58 @@ class ShowingForm(forms.Form):
         )
 
 
+class RecordingForm(forms.Form):
+    """A script spoken by the person."""
+
+    avatar = forms.ModelChoiceField(Avatar.objects.none(), label=_("Avatar of the person who speaks"), empty_label=None)
+    source = forms.ChoiceField(
+        label=_("What is heard"),
+        choices=RecordingSource.choices,
+        widget=forms.RadioSelect,
+        initial=RecordingSource.UPLOAD,
+    )
+    sound = forms.FileField(
+        label=_("The person's recording"),
+        required=False,
+        allow_empty_file=True,  # an empty file gets a refusal with a code, like every other bad one
+        help_text=_("WAV, M4A, MP3, FLAC, Ogg or WebM: the whole script, nothing before or after, no music."),
+    )
+    own_voice = forms.BooleanField(label=_("It is this person who speaks, and no copy of their voice."))
+
+    def __init__(self, *args: Any, user: User, script: Script, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        ready = avatars_for(user).filter(state=AvatarState.READY, organisation=script.organisation)
+        self.fields["avatar"].queryset = ready  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("source") == RecordingSource.UPLOAD and data.get("sound") is None and "sound" not in self.errors:
+            self.add_error("sound", _("Please choose the recording."))
+        return data
+
+    def wish(self) -> dict[str, Any]:
+        """What was entered, as `recordings.add_recording` takes it."""
+        avatar, sound = self.cleaned_data["avatar"], self.cleaned_data["sound"]
+        if self.cleaned_data["source"] == RecordingSource.FOOTAGE:
+            return {"avatar": avatar}
+        return {"avatar": avatar, "upload": sound, "upload_name": sound.name or "", "upload_size": sound.size or 0}
+
+
 class TakeForm(ShowingForm):
     """What the double says, as one video."""
 
     script = forms.ModelChoiceField(Script.objects.none(), label=_("Script"), empty_label=None)
-    field_order = ("avatar", "script")
+    recording = forms.ModelChoiceField(
+        Recording.objects.none(),
+        label=_("Voice"),
+        required=False,
+        empty_label=_("A synthetic voice"),
+        help_text=_("Recordings are added on the page of their script."),
+    )
+    field_order = ("avatar", "script", "recording")
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
         self.fields["script"].queryset = scripts_for(user).filter(next__isnull=True)  # type: ignore[attr-defined]
+        spoken = recordings_for(user).filter(script__next__isnull=True)
+        self.fields["recording"].queryset = spoken  # type: ignore[attr-defined]

@@ -5,11 +5,10 @@ Kept apart from the other services because it loads the face and picture librari
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -20,15 +19,23 @@ from django.utils.translation import gettext as _
 
 from avatars.capture.report import CaptureReport
 from avatars.capture.report import error as error_finding
+from avatars.clips import footage_clip
+from avatars.comparison import Comparison, HeldBack, compare, hold_back
 from avatars.engine import AvatarCard, ConsentEvidence, Spoken
+from avatars.engine.card import FLOOR, GOOD
+from avatars.engine.footage import Footage, survey
+from avatars.engine.stages import staged
 from avatars.engines import building_engine, engine_of
 from avatars.errors import FootageRefused
 from avatars.media import Encoding
-from avatars.models import Avatar, AvatarState, Script
+from avatars.models import Avatar, AvatarState, Recording, RecordingState, Script
 from avatars.preview import make_preview, preview_still
+from avatars.refusing import finding_of, refuse_footage, without_face
 from avatars.rendering import Disclosure, render
 from avatars.selectors import earlier_face
-from avatars.services import MODALITIES, require_consent_to_build
+from avatars.services import MODALITIES, enqueue_origin, require_consent_to_build
+from avatars.speech import Speech
+from avatars.speech.recorded import recorded_speech
 from avatars.stages import StoredStages, forget_stages
 from avatars.voices import speak_as
 from compliance import storage
@@ -66,47 +73,36 @@ def build_avatar(context: JobContext, *, avatar_id: UUID) -> dict[str, Any]:
     if avatar.state != AvatarState.BUILDING:
         return {"state": avatar.state}
     require_consent_to_build(avatar.grant)
+    if not avatar.origin:  # queued before its origin was asked about
+        with transaction.atomic():
+            enqueue_origin(avatar)
+        return {"state": avatar.state}
     engine = building_engine()
     stages = StoredStages(avatar.id, f"{avatar.footage_sha256} {engine.name} {engine.version}", context)
     with storage.local_copy(avatar.footage) as stored:
         try:
-            clip, steps = _clip(context, avatar, stored)
+            clip, steps = footage_clip(context, avatar, stored)
             report, pictures = _checked(context, avatar, clip, steps, stages)
         except BadInput as error:
-            _refuse_footage(context, avatar, [_finding_of(error)], {})
+            refuse_footage(context, avatar, [finding_of(error)])
             raise
+        if report.ok and "marks" not in avatar.origin:
+            report = CaptureReport((error_finding("origin_unknown", problem=avatar.origin["problem"]),), report.facts)
         if not report.ok:
             findings = [finding.to_json() for finding in report.findings]
-            _refuse_footage(context, avatar, findings, report.facts, pictures)
+            refuse_footage(context, avatar, findings, report.facts, pictures)
             worst = next(f for f in report.findings if f.severity == "error")
             raise FootageRefused(worst.code, worst.text, findings=findings)
         package = context.folder / "model"
-        card = _build_model(context, avatar, report, clip, package, stages, _spoken(avatar, steps))
-        outcome = _keep_model(context, avatar, report, package, card, steps)
+        told, held = hold_back(clip, _spoken(avatar, steps))
+        card = _build_model(context, avatar, report, clip, package, stages, told)
+        comparison = _compared(context, package, clip, card, stages, held)
+        outcome = _keep_model(context, avatar, report, package, card, comparison, steps)
     forget_stages(avatar.id)
     return outcome
 
 
-def _finding_of(error: BadInput) -> dict[str, Any]:
-    """A refusal as a finding; one that carries a finding of its own keeps it."""
-    plain = {"code": error.code, "text": error.text, "severity": "error", "at_s": None}
-    return dict(error.details.get("finding", plain))
-
-
 # --- the clip ---
-def _clip(context: JobContext, avatar: Avatar, stored: Path) -> tuple[Path, list[dict[str, Any]]]:
-    """The footage as one clip and where its steps lie; takes recorded in the browser are joined for this attempt."""
-    if not avatar.capture:
-        return stored, []
-    joined = context.folder / "minute.mkv"
-    memory_mb, file_mb = settings.AVOW_SANDBOX_MEMORY_MB, settings.AVOW_MAX_UPLOAD_MB
-    limits = Limits(memory_mb=memory_mb, cpu_s=120, wall_s=300, file_mb=file_mb)
-    context.progress(0.0, _("Joining the takes"))
-    times = run_sandboxed("avatars.capture.join", str(stored), str(joined), limits=limits)["steps"]
-    asked = {step["key"]: step for step in avatar.capture["steps"]}
-    return joined, [{**asked[time["key"]], **time} for time in times]
-
-
 def _spoken(avatar: Avatar, steps: list[dict[str, Any]]) -> Spoken | None:
     """The text that was read and when, where the minute was recorded under our plan; of other clips nobody knows."""
     reading = next((step for step in steps if step["key"] == "reading"), None)
@@ -176,45 +172,27 @@ def _build_model(
             text = _("The model made of this clip is not good enough (%(reasons)s). Please record a calmer clip.")
             raise FootageRefused("model_below_the_floor", text % {"reasons": ", ".join(card.reasons)})
     except BadInput as error:
-        _refuse_footage(context, avatar, [_finding_of(error)], report.facts)
+        refuse_footage(context, avatar, [finding_of(error)], report.facts)
         raise
     return card
+
+
+def _compared(
+    context: JobContext, package: Path, clip: Path, card: AvatarCard, stages: StoredStages, held: HeldBack | None
+) -> Comparison:
+    """The person's own frames beside the double's. The survey of the footage is the one the engine has kept."""
+    context.progress(0.97, _("Comparing the double with the person"))
+
+    def again() -> Footage:
+        return survey(clip, card.fps, card.footage_frames, lambda _share: context.check())
+
+    footage = staged(stages, "survey", Footage, again)
+    return compare(engine_of(package), package, clip, footage, held)
 
 
 def _staged(context: JobContext, start: float, end: float) -> Callable[[float, str], None]:
     """Progress of one stage as progress of the whole job."""
     return lambda fraction, step: context.progress(start + (end - start) * fraction, step)
-
-
-def _refuse_footage(
-    context: JobContext,
-    avatar: Avatar,
-    findings: list[Any],
-    facts: dict[str, Any],
-    pictures: Mapping[str, str] = MappingProxyType({}),
-) -> None:
-    """Footage that cannot be used is not kept: it is a person's face without a purpose. Small pictures of the seconds
-    in question stay for a day, so that the person sees what to do otherwise.
-    """
-    with transaction.atomic():
-        context.confirm()
-        names = {number: f"findings/{avatar.id}/{number}.jpg" for number in pictures}
-        Avatar.objects.filter(pk=avatar.pk).update(
-            state=AvatarState.FAILED,
-            findings=findings,
-            facts=_without_face(facts),
-            footage="",
-            pictures=names,
-        )
-        for number, name in names.items():
-            storage.save_bytes(name, base64.b64decode(pictures[number]))
-    storage.delete(avatar.footage)
-    forget_stages(avatar.id)
-
-
-def _without_face(facts: dict[str, Any]) -> dict[str, Any]:
-    """A description of a face is not a figure to be shown; it has a column that dies with the avatar."""
-    return {name: value for name, value in facts.items() if name != "face"}
 
 
 def _keep_model(
@@ -223,6 +201,7 @@ def _keep_model(
     report: CaptureReport,
     package: Path,
     card: AvatarCard,
+    comparison: Comparison,
     steps: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """A withdrawal that comes while the model is being made wins: what was made is deleted again.
@@ -234,12 +213,16 @@ def _keep_model(
     names = {
         "model": f"models/{avatar.id}", "poster": f"posters/{avatar.id}.jpg", "preview": f"previews/{avatar.id}.mp4",
     }  # fmt: skip
+    pairs = {f"comparisons/{avatar.id}/{number}.jpg": pair for number, pair in enumerate(comparison.pairs)}
+    compared = {
+        "pairs": [{"picture": name, **pair.facts()} for name, pair in pairs.items()], "unseen": comparison.unseen,
+    }  # fmt: skip
     picture, film = preview_still(package), context.folder / "preview.mp4"
     context.progress(0.98, _("Making the preview"))
     make_preview(package, film, language=avatar.capture.get("language", "en"), codec=settings.AVOW_VIDEO_ENCODER)
     with transaction.atomic():
         context.confirm()
-        Avatar.objects.filter(pk=avatar.pk, state=AvatarState.BUILDING).update(**names)
+        Avatar.objects.filter(pk=avatar.pk, state=AvatarState.BUILDING).update(**names, comparison=compared)
     try:
         with transaction.atomic():
             context.confirm()
@@ -248,9 +231,11 @@ def _keep_model(
             storage.save_file(names["model"], package)
             storage.save_file(names["preview"], film)
             storage.save_bytes(names["poster"], picture)
+            for name, pair in pairs.items():
+                storage.save_bytes(name, pair.picture)
             locked.findings = [finding.to_json() for finding in report.findings]
-            locked.facts, locked.face = _without_face(report.facts), report.facts.get("face", "")
-            locked.card = card.to_json()
+            locked.facts, locked.face = without_face(report.facts), report.facts.get("face", "")
+            locked.card, locked.bars = card.to_json(), {"floor": asdict(FLOOR), "good": asdict(GOOD)}
             if steps:
                 locked.capture = {**locked.capture, "steps": steps}
             locked.engine = f"{card.engine} {card.version}"
@@ -265,7 +250,7 @@ def _keep_model(
                 data={"model": digest, "footage": avatar.footage_sha256, "grant": avatar.grant.digest},
             )
     except Exception:
-        for name in names.values():
+        for name in (*names.values(), *pairs):
             storage.delete(name)
         raise
     return {"state": AvatarState.READY, "digest": digest}
@@ -290,12 +275,12 @@ def perform_take(context: JobContext, *, take_id: UUID) -> dict[str, Any]:
         now=timezone.now(),
         key_for=permit_key,
     )
-    avatar, script = _permitted_parts(claims)
+    avatar, script, recording = _permitted_parts(claims)
     patterns = MarkPatterns.from_bytes(storage.read_bytes(permit.pattern))
     label = LabelSpec.from_dict(claims.label) if claims.label else None
     with storage.local_copy(avatar.model) as model:
         context.progress(0.02, _("Speaking the script"))
-        speech = speak_as(model, script.text, script.language)
+        speech = _speech(model, script, recording)
         out = context.folder / "take.mp4"
         render(
             engine_of(model).perform(model, speech, width=claims.width, height=claims.height, fps=claims.fps),
@@ -319,8 +304,18 @@ def encoding_from_settings() -> Encoding:
     )
 
 
-def _permitted_parts(claims: PermitClaims) -> tuple[Avatar, Script]:
-    """The avatar and the script the permit names, byte for byte.
+def _speech(model: Path, script: Script, recording: Recording | None) -> Speech:
+    """The person's own recording where the permit names one, else a synthetic voice."""
+    if recording is None:
+        return speak_as(model, script.text, script.language)
+    with storage.local_copy(recording.sound) as wave:
+        if storage.sha256_file(wave) != recording.sha256:
+            raise Refused("permit_recording_differs", _("The recording is not the one the permit names."))
+        return recorded_speech(wave, script.text, script.language)
+
+
+def _permitted_parts(claims: PermitClaims) -> tuple[Avatar, Script, Recording | None]:
+    """The avatar, the script and, where its digest covers one, the recording that the permit names, byte for byte.
 
     Raises:
         Refused: permit_avatar_differs, permit_script_differs.
@@ -330,6 +325,7 @@ def _permitted_parts(claims: PermitClaims) -> tuple[Avatar, Script]:
     if not avatar.ready or avatar.digest != claims.avatar_digest or avatar.grant_id not in grants:
         raise Refused("permit_avatar_differs", _("The avatar is no longer the one the permit names."))
     script = Script.objects.get(pk=claims.script_id)
-    if digest_of(script.content()) != claims.script_digest:
-        raise Refused("permit_script_differs", _("The script is not the one the permit names."))
-    return avatar, script
+    for recording in (None, *script.recordings.filter(state=RecordingState.READY)):
+        if digest_of(script.content(recording)) == claims.script_digest:
+            return avatar, script, recording
+    raise Refused("permit_script_differs", _("The script is not the one the permit names."))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from avatars.models import Avatar, Script
+from avatars.models import Avatar, Recording, RecordingState, Script
 from compliance.accounts.models import Role, User
 from compliance.accounts.selectors import organisations_with_role
 from compliance.consent.models import Grant
@@ -47,6 +47,13 @@ def avatars_visible_to(user: User) -> QuerySet[Avatar]:
 def scripts_for(user: User) -> QuerySet[Script]:
     """Scripts of the organisations the person works in."""
     return Script.objects.filter(organisation__in=organisations_with_role(user, *STUDIO_ROLES))
+
+
+def recordings_for(user: User) -> QuerySet[Recording]:
+    """Usable recordings of the organisations the person works in."""
+    organisations = organisations_with_role(user, *STUDIO_ROLES)
+    found = Recording.objects.filter(organisation__in=organisations, state=RecordingState.READY)
+    return found.select_related("avatar", "script")
 
 
 def takes_for(user: User) -> QuerySet[Take]:

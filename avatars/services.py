@@ -18,7 +18,8 @@ from avatars.advice import advise
 from avatars.capture.bundle import write_bundle
 from avatars.capture.plan import CapturePlan
 from avatars.errors import AvatarNotReady, ScriptRefused
-from avatars.models import Avatar, AvatarState, Script
+from avatars.models import Avatar, AvatarState, Recording, Script
+from avatars.recordings import destroy_recordings, require_fit
 from avatars.speech import estimate_duration_s
 from avatars.speech.errors import SpeechError
 from avatars.stages import builds_with_stages, forget_stages
@@ -42,7 +43,7 @@ from compliance.release.services import (
 
 # What the built-in engine copies of a person; a voice is copied only by engines that say so.
 MODALITIES = ("face", "voice")
-BUILD = "avatars.build"
+ORIGIN, BUILD = "avatars.origin", "avatars.build"
 FORMATS = {"landscape": (1280, 720), "portrait": (720, 1280)}
 
 
@@ -58,7 +59,9 @@ def start_avatar(
     upload_size: int,
     capture: dict[str, Any] | None = None,
 ) -> Avatar:
-    """Keep the uploaded clip and queue checks and build. `capture`: what was asked, when it was recorded here.
+    """Keep the uploaded clip and queue what follows: its origin, then checks and build.
+
+    `capture`: what was asked, when it was recorded here.
 
     Raises:
         BadInput: footage_empty, footage_too_large.
@@ -84,14 +87,28 @@ def start_avatar(
             footage_sha256=sha256,
             capture=capture or {},
         )
-        enqueue(
-            kind=BUILD,
-            args={"avatar_id": str(avatar.id)},
-            organisation=organisation,
-            grant_id=grant.id,
-            subject_id=avatar.id,
-        )
+        enqueue_origin(avatar)
     return avatar
+
+
+def enqueue_origin(avatar: Avatar) -> None:
+    """Have the inspector look whether the footage shows a double; it queues the build of what does not."""
+    _enqueue(ORIGIN, avatar)
+
+
+def enqueue_build(avatar: Avatar) -> None:
+    """Have a render worker check and build."""
+    _enqueue(BUILD, avatar)
+
+
+def _enqueue(kind: str, avatar: Avatar) -> None:
+    enqueue(
+        kind=kind,
+        args={"avatar_id": str(avatar.id)},
+        organisation=avatar.organisation,
+        grant_id=avatar.grant_id,
+        subject_id=avatar.id,
+    )
 
 
 def start_recorded_avatar(
@@ -154,12 +171,12 @@ def require_consent_to_build(grant: Grant) -> None:
 
 def pause_build(*, avatar: Avatar) -> None:
     """Set a build aside; what it has finished is kept."""
-    pause(jobs=Job.objects.filter(kind=BUILD, subject_id=avatar.id))
+    pause(jobs=Job.objects.filter(kind__in=(ORIGIN, BUILD), subject_id=avatar.id))
 
 
 def resume_build(*, avatar: Avatar) -> None:
     """Let a paused build go on. Does nothing to one that is not paused."""
-    job = Job.objects.filter(kind=BUILD, subject_id=avatar.id).order_by("-created_at").first()
+    job = Job.objects.filter(kind__in=(ORIGIN, BUILD), subject_id=avatar.id).order_by("-created_at").first()
     if job is not None and avatar.state == AvatarState.BUILDING:
         resume(job=job)
 
@@ -227,23 +244,33 @@ def write_script(
 
 # --- takes ---
 def order_performance(
-    *, created_by: User, avatar: Avatar, script: Script, campaign: Campaign, picture: str
+    *,
+    created_by: User,
+    avatar: Avatar,
+    script: Script,
+    campaign: Campaign,
+    picture: str,
+    recording: Recording | None = None,
 ) -> Take:
-    """Order a take of `script` by `avatar`. `picture` is a key of FORMATS.
+    """Order a take of `script` by `avatar`. `picture` is a key of FORMATS; `recording`: the person's own voice.
 
     Raises:
         AvatarNotReady: there is no usable model.
+        Refused: the recording may not be used, see `recordings.require_fit`.
     """
     if not avatar.ready:
         raise AvatarNotReady("avatar_not_ready", _("This avatar is not ready; choose another or wait for it."))
+    if recording is not None:
+        require_fit(recording, avatar, script)
     width, height = FORMATS[picture]
+    seconds = script.estimated_s if recording is None else recording.seconds
     return order_take(
         organisation=avatar.organisation,
         created_by=created_by,
         grant=avatar.grant,
         title=f"{script.title} · {avatar.name}",
         avatar=AvatarUse(avatar.id, avatar.digest, avatar.name, avatar_content(avatar)),
-        script=ScriptUse(script.id, script.title, script.content(), script.estimated_s),
+        script=ScriptUse(script.id, script.title, script.content(recording), float(seconds or 0)),
         campaign=campaign,
         width=width,
         height=height,
@@ -258,6 +285,7 @@ def avatar_content(avatar: Avatar) -> dict[str, Any]:
         "engine": avatar.engine,
         "grant": str(avatar.grant_id),
         "card": avatar.card,
+        "bars": avatar.bars,
     }
 
 
@@ -271,14 +299,16 @@ def _destroy(avatar: Avatar, reason: str) -> bool:
     """Delete the files first: a row that says "destroyed" must never be ahead of the truth."""
     if avatar.state == AvatarState.DESTROYED:
         return False
-    for name in (avatar.model, avatar.poster, avatar.preview, avatar.footage, *avatar.pictures.values()):
+    for name in avatar.files:
         storage.delete(name)
+    destroy_recordings(avatar)
     forget_stages(avatar.id)
     with transaction.atomic():
         Avatar.objects.filter(pk=avatar.pk).update(
             state=AvatarState.DESTROYED,
             destroyed_at=timezone.now(),
             pictures={},
+            comparison={},
             **dict.fromkeys(("model", "poster", "preview", "footage", "face"), ""),
         )
         record(

@@ -7,12 +7,18 @@ from uuid import UUID
 
 from avatars.demo import PRESENTER, keep_presenter
 from avatars.making import build_avatar, perform_take
+from avatars.recordings import hear_recording
 from compliance.jobs.context import JobContext
 
 
 def build(context: JobContext, *, avatar_id: str) -> dict[str, Any]:
     """`avatars.build`: check footage and make the model."""
     return build_avatar(context, avatar_id=UUID(avatar_id))
+
+
+def hear(context: JobContext, *, recording_id: str) -> dict[str, Any]:
+    """`avatars.hear`: check a recording of a script."""
+    return hear_recording(context, recording_id=UUID(recording_id))
 
 
 def perform(context: JobContext, *, take_id: str) -> dict[str, Any]:

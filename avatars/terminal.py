@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,14 +12,17 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from avatars import selectors, services
-from avatars.models import Avatar, AvatarState, Script
+from avatars.models import Avatar, AvatarState, Recording, RecordingState, Script
+from avatars.quality import figures_of
+from avatars.recordings import add_recording, problem_text
+from compliance import storage
 from compliance.accounts.models import Membership, Organisation, Role, User
 from compliance.accounts.selectors import has_role
 from compliance.consent.models import Grant
 from compliance.consent.terms import GrantTerms
 from compliance.errors import BadInput, Refused
 from compliance.jobs.models import Job, JobState
-from compliance.release.models import Take, TakeState
+from compliance.release.models import ReleaseState, Take, TakeState
 from compliance.release.services import Campaign
 from compliance.release.templatetags.release_words import in_words
 
@@ -102,14 +106,29 @@ def card_of(avatar: Avatar) -> dict[str, Any]:
         "model_sha256": avatar.digest,
         "engine": avatar.engine,
         "card": avatar.card,
+        "quality": [figure.to_json() for figure in figures_of(avatar.card, avatar.bars, avatar.comparison)],
+        "comparison": avatar.comparison,
         "facts": avatar.facts,
         "findings": avatar.findings,
     }
 
 
+def card_lines(avatar: Avatar) -> list[str]:
+    """The card in words: each figure with its bar, and what to do where it falls short."""
+    lines = []
+    for figure in figures_of(avatar.card, avatar.bars, avatar.comparison):
+        lines.append(f"{figure.word}: {figure.title}: {figure.shown} ({figure.bar})")
+        if (advice := figure.to_json()["advice"]) is not None:
+            lines.append(f"    {advice}")
+    made = "{engine} {version}, {bank_frames} mouths out of {footage_frames} frames, {base_s} s of calm motion"
+    return [*lines, made.format(**avatar.card)]
+
+
 # --- performing ---
-def order(options: dict[str, Any], text: str) -> Take:
+def order(options: dict[str, Any], text: str, tell: Told) -> Take:
     """Order a take of `text`; a script with the very same words is used again, so that legal is asked once.
+
+    `speech` of the options: the person's own recording of the script, where it is to be spoken in their voice.
 
     Raises:
         BadInput, Refused, ScriptRefused, AvatarNotReady: as the page does.
@@ -119,13 +138,55 @@ def order(options: dict[str, Any], text: str) -> Take:
         raise BadInput("avatar_unknown", _("There is no such avatar."))
     producer = producer_of(avatar.organisation, options["by"])
     language = options["language"] or ("zh" if any("\u4e00" <= letter <= "\u9fff" for letter in text) else "en")
+    campaign = _campaign(avatar, language, options)
+    script = _script(avatar.organisation, producer, options["script"].stem, language, text)
     return services.order_performance(
         created_by=producer,
         avatar=avatar,
-        script=_script(avatar.organisation, producer, options["script"].stem, language, text),
-        campaign=_campaign(avatar, language, options),
+        script=script,
+        campaign=campaign,
         picture=options["picture"],
+        recording=_recorded(producer, avatar, script, options["speech"], tell) if options["speech"] else None,
     )
+
+
+def _recorded(producer: User, avatar: Avatar, script: Script, sound: Path, tell: Told) -> Recording:
+    """The person's recording of the script, checked. Raises BadInput with the code of what is wrong with it."""
+    with sound.open("rb") as upload:
+        recording = add_recording(
+            created_by=producer,
+            avatar=avatar,
+            script=script,
+            upload=upload,
+            upload_name=sound.name,
+            upload_size=sound.stat().st_size,
+        )
+    for job in _watched(recording.id, tell):
+        recording.refresh_from_db()
+        if recording.state != RecordingState.CHECKING or (job is not None and _stands(job)):
+            break
+    if recording.state == RecordingState.REFUSED:
+        raise BadInput(recording.problem, problem_text(recording.problem))
+    return recording
+
+
+def write_release(take: Take, out: Path) -> None:
+    """Copy the released file to `out`, which is there whole or not at all.
+
+    Raises:
+        Refused: release_withdrawn, release_altered.
+    """
+    if take.release.state != ReleaseState.RELEASED:
+        raise Refused("release_withdrawn", _("The consent ended meanwhile; the file may not be used any more."))
+    part = out.with_name(f".{out.name}.part")
+    try:
+        with storage.local_copy(take.release.file) as released:
+            shutil.copyfile(released, part)
+        if storage.sha256_file(part) != take.release.sha256:
+            raise Refused("release_altered", _("The stored file is not the one that was released."))
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _script(organisation: Organisation, producer: User, title: str, language: str, text: str) -> Script:

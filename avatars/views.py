@@ -19,6 +19,8 @@ from avatars.demo import PRESENTER, presenter_is_drawn
 from avatars.errors import AvatarNotReady
 from avatars.forms import AvatarForm, ScriptForm, TakeForm
 from avatars.models import Avatar, AvatarState, Script
+from avatars.recording_views import recordings_context
+from avatars.recordings import recording_of
 from compliance.accounts.access import active_organisation, login_needed, role_required, signed_in
 from compliance.accounts.models import Organisation, Role, User
 from compliance.accounts.selectors import has_role
@@ -165,6 +167,17 @@ def avatar_finding(request: HttpRequest, pk: UUID, number: int) -> HttpResponseB
 
 
 @require_GET
+@login_needed
+def avatar_comparison(request: HttpRequest, pk: UUID, number: int) -> HttpResponseBase:
+    """One moment of the footage beside the double: see `comparison`."""
+    found = get_object_or_404(selectors.avatars_visible_to(signed_in(request)), pk=pk)
+    pairs = found.comparison.get("pairs", [])
+    if number >= len(pairs):
+        raise Http404
+    return serve(request, pairs[number]["picture"], content_type="image/jpeg")
+
+
+@require_GET
 @studio
 def demo_clip(request: HttpRequest) -> HttpResponseBase:
     """The invented presenter's consented minute, to try the road with."""
@@ -226,6 +239,7 @@ def script(request: HttpRequest, pk: UUID) -> HttpResponse:
         "pieces": diff(against.text, found.text) if against else (),
         "newest": not Script.objects.filter(previous=found).exists(),
         "may_produce": has_role(signed_in(request), found.organisation, Role.PRODUCER),
+        **recordings_context(signed_in(request), found),
     }
     return render(request, "studio/script.html", context)
 
@@ -248,7 +262,7 @@ def _versions(script: Script) -> list[Script]:
 def take_new(request: HttpRequest) -> HttpResponse:
     """Order a take."""
     user = signed_in(request)
-    initial = {name: request.GET[name] for name in ("avatar", "script") if name in request.GET}
+    initial = {name: request.GET[name] for name in ("avatar", "script", "recording") if name in request.GET}
     form = TakeForm(request.POST or None, initial=initial, user=user)
     if request.method == "POST" and form.is_valid():
         try:
@@ -271,6 +285,7 @@ def _order(request: HttpRequest, form: TakeForm) -> Take:
         script=data["script"],
         campaign=form.campaign(language=data["script"].language),
         picture=data["picture"],
+        recording=data["recording"],
     )
 
 
@@ -283,6 +298,7 @@ def take(request: HttpRequest, pk: UUID) -> HttpResponse:
         "take": found,
         "job": selectors.current_job(found.id),
         "steps": steps_of(found),
+        "recording": recording_of(found),
         "cost": cost_of(selectors.jobs_about(found.id), played_s=found.estimated_s),
         "reviews": Review.objects.filter(
             organisation=found.organisation,

@@ -223,6 +223,12 @@ WHITENOISE_USE_FINDERS = True
 FILE_UPLOAD_TEMP_DIR = None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 AVOW_MAX_UPLOAD_MB = env.int("AVOW_MAX_UPLOAD_MB", default=2048)
+# A person's recording of a script: what is uploaded, and how long it may be (its words are found in it).
+AVOW_MAX_RECORDING_MB = env.int("AVOW_MAX_RECORDING_MB", default=100)
+AVOW_RECORDING_MAX_S = env.int("AVOW_RECORDING_MAX_S", default=180)
+# Of footage, so much is searched for our mark also as if it had been cut, turned or filmed from a screen, s. One
+# stretch of the reader is 12 s; searching it in vain takes about as much processor as building from a minute.
+AVOW_ORIGIN_SEARCH_S = env.float("AVOW_ORIGIN_SEARCH_S", default=12.0)
 # The consented minute, step by step: least and most seconds.
 AVOW_CAPTURE_SECONDS = {"still": (5, 8), "passcode": (3, 20), "idle": (25, 35), "reading": (20, 90)}
 AVOW_MAX_INSPECTION_MB = env.int("AVOW_MAX_INSPECTION_MB", default=512)
@@ -252,8 +258,10 @@ AVOW_JOBS = {
     "consent.cascade": ("default", "compliance.consent.tasks.run_cascade_step"),
     "release.permit": ("gate", "compliance.release.tasks.permit"),
     "release.gate": ("gate", "compliance.release.tasks.gate"),
+    "avatars.origin": ("inspect", "avatars.origin.check_origin"),
     "avatars.build": ("render", "avatars.tasks.build"),
     "avatars.perform": ("render", "avatars.tasks.perform"),
+    "avatars.hear": ("render", "avatars.tasks.hear"),
     "avatars.presenter": ("render", "avatars.tasks.presenter"),
     "inspection.inspect": ("inspect", "compliance.inspection.tasks.inspect"),
     "archive.sign": ("gate", "streaming.archive.tasks.sign"),
@@ -266,6 +274,7 @@ AVOW_PERIODIC = {
     "consent.resume": ("compliance.consent.cascade.resume", 30),
     "consent.expire": ("compliance.consent.services.expire_grants", 60),
     "avatars.forget": ("avatars.services.forget_leftovers", 600),
+    "avatars.unheard": ("avatars.recordings.close_given_up", 60),
     "inspection.forget": ("compliance.inspection.services.forget_expired", 300),
     "archive.plan": ("streaming.archive.services.plan_parts", 30),
     "archive.expire": ("streaming.archive.expiry.expire", 3600),

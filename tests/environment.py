@@ -12,4 +12,6 @@ os.environ["AVOW_EMAIL_BACKEND"] = "django.core.mail.backends.locmem.EmailBacken
 os.environ["AVOW_EMAIL_VERIFICATION"] = "none"
 # Jobs run in the test itself: no second thread may need the database meanwhile.
 os.environ["AVOW_JOB_LEASE_S"] = "3600"
+# Searching unmarked footage for cut and turned marks takes half a minute of processor; the tests of it ask for it.
+os.environ["AVOW_ORIGIN_SEARCH_S"] = "0"
 os.environ["DJANGO_SETTINGS_MODULE"] = "compliance.settings"

@@ -147,6 +147,14 @@ TEXTS: dict[str, str] = {
         "The file says itself that it was made or changed by AI (%(source)s). A double is made from a camera's "
         "recording only."
     ),
+    "own_mark": (
+        "The invisible mark of a double is in this clip (%(mark)s): it was performed, not filmed. A double is made "
+        "from a camera's recording only."
+    ),
+    "origin_unknown": (
+        "It cannot be told whether the clip shows a double (%(problem)s). Please export the recording as MP4 and "
+        "upload it again."
+    ),
     "take_unreadable": "The take “%(step)s” cannot be read. Please record it again.",
     "takes_differ": (
         "The take “%(step)s” has another picture size or format than the first. Please record all takes with one "

@@ -86,6 +86,22 @@ class AlignmentFailed(SpeechError):
     """The times of a recording's sounds could not be found. Codes: alignment_no_sound, alignment_text_differs."""
 
 
+class RecordingRefused(SpeechError):
+    """A recording of a text that cannot be performed. Codes: recording_not_sound, recording_too_long."""
+
+    @classmethod
+    def of(cls, code: str, **values: object) -> RecordingRefused:
+        return cls(code, RECORDING_TEXTS[code] % values, **values)
+
+
+RECORDING_TEXTS = {
+    "recording_not_sound": (
+        "This file holds no sound that can be read. Please upload WAV, M4A, MP3, FLAC, Ogg or WebM."
+    ),
+    "recording_too_long": "The recording is longer than %(limit)s s. Please split the script into several takes.",
+}
+
+
 class SpeechServerFailed(Unavailable):
     """A speech server did not give usable sound.
 

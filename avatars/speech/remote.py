@@ -76,7 +76,7 @@ class SpeechServer:
         if manner in _MANNERS:
             order["instructions"] = _MANNERS[manner]
         samples, rate = self._sound(self._fetched(order, limit_s), limit_s)
-        return timed(_levelled(samples), rate, text, language)
+        return timed(levelled(samples), rate, text, language)
 
     def _fetched(self, order: dict[str, object], limit_s: float) -> bytes:
         for attempt in range(_RETRIES + 1):
@@ -160,7 +160,7 @@ def _wave(data: bytes) -> tuple[NDArray[np.float32], int]:
     return np.asarray(whole.reshape(-1, channels).mean(axis=1), np.float32), rate
 
 
-def _levelled(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def levelled(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """As loud as the built-in voice: -18 dBFS while speaking, peaks under 0.9."""
     power = samples.astype(np.float64) ** 2
     active = power[power > 1e-3 * power.max()] if len(power) else power

@@ -149,7 +149,23 @@ def inspect_file(path: Path, progress: Progress = lambda fraction, step: None) -
     }
 
 
-def _examine(path: Path, progress: Progress) -> Json:
+def marks_in(
+    path: Path, progress: Progress = lambda fraction, step: None, *, searched_s: float | None = None
+) -> list[Json]:
+    """Our invisible marks in picture and sound: "mark", "from_s", "to_s", "track", "p_false", "key_id" of each.
+
+    searched_s: seconds in which cut, turned and distorted pictures are looked for too; all of them without.
+
+    Needs the watermark key, so it runs as inspector (or gate).
+
+    Raises:
+        BadInput: the file cannot be examined; the text says why.
+    """
+    marks: list[Json] = _examine(path, progress, searched_s)["marks"]
+    return marks
+
+
+def _examine(path: Path, progress: Progress, searched_s: float | None = None) -> Json:
     custody = open_custody()
     current = custody.key_id(KeyPurpose.WATERMARK)
     ids = [current, *(i for i in custody.key_ids(KeyPurpose.WATERMARK) if i != current)]
@@ -160,7 +176,7 @@ def _examine(path: Path, progress: Progress) -> Json:
     return run_sandboxed(
         "compliance.inspection.examine",
         str(path),
-        stdin=json.dumps({"keys": keys}).encode(),
+        stdin=json.dumps({"keys": keys} | ({} if searched_s is None else {"searched_s": searched_s})).encode(),
         limits=Limits(memory_mb=settings.AVOW_SANDBOX_MEMORY_MB, cpu_s=900, wall_s=900),
         progress=lambda line: progress(0.1 + 0.7 * float(line["progress"]), _("Looking for the watermark")),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from avatars.models import Avatar, AvatarState
+from avatars.models import Avatar, AvatarState, Recording
 from compliance import storage
 from compliance.consent.models import CascadeStep, Grant, StepState, Withdrawal
 from compliance.jobs.models import Job, JobState
@@ -81,6 +81,10 @@ def _files() -> Iterator[str]:
         "footage": set(Avatar.objects.exclude(footage="").values_list("footage", flat=True)),
         "posters": set(Avatar.objects.exclude(poster="").values_list("poster", flat=True)),
         "previews": set(Avatar.objects.exclude(preview="").values_list("preview", flat=True)),
+        "recordings": {
+            name for row in Recording.objects.values_list("upload", "sound") for name in row if name
+        },
+        "comparisons": {name for one in Avatar.objects.all() for name in one.files if name.startswith("comparisons/")},
     }
     found = set(stored())
     expected = set().union(*known.values())

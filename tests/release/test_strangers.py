@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from avatars.models import Avatar, Script
+from avatars.models import Avatar, Recording, Script
 from compliance import storage
 from compliance.accounts.models import Membership, Organisation, OrganisationKind, Role, User
 from compliance.consent.asking import request_grant, request_use
@@ -97,10 +97,18 @@ def things(world: World) -> dict[str, Any]:
         footage_sha256="a" * 64, poster=storage.save_bytes("posters/x.jpg", b"still"),
         preview=storage.save_bytes("previews/x.mp4", b"film"),
         pictures={"1": storage.save_bytes("findings/x.jpg", b"still")},
+        comparison={"pairs": 2 * [
+            {"picture": storage.save_bytes("comparisons/x.jpg", b"still"), "at_s": 1, "sound": "a", "opening": 0.1,
+             "drawn_opening": 0.1}
+        ]},
     )  # fmt: skip
     script = Script.objects.create(
         organisation=world.brand, created_by=world.producer, title="S", language="zh", text="好", estimated_s=1.0
     )
+    recording = Recording.objects.create(
+        organisation=world.brand, created_by=world.producer, avatar=avatar, script=script, source="upload", name="x",
+        sound=storage.save_bytes("recordings/x.wav", b"sound"), sha256="d" * 64, seconds=1.0, state="ready",
+    )  # fmt: skip
     Quarantine.objects.create(take=take, organisation=world.brand, file="", sha256="e" * 64, reasons=[])
     room = Room.objects.create(
         organisation=world.brand, created_by=world.producer, take=take, avatar=avatar, title="R", plan={"rundown": []}
@@ -121,6 +129,7 @@ def things(world: World) -> dict[str, Any]:
     draft = revise_script(script=script, by=world.producer)
     return {
         "grant": grant, "take": take, "release": release, "avatar": avatar, "script": script, "review": review,
+        "recording": recording,
         "room": room, "part": part, "request": request, "organisation": world.brand, "approval": approval,
         "membership": membership, "product": product, "draft": draft,
     }  # fmt: skip
@@ -130,6 +139,7 @@ def things(world: World) -> dict[str, Any]:
 SUBJECT = {
     "consent:": "grant", "api-grant": "grant", "api-take": "take", "api-release": "release", "release:": "release",
     "studio:avatar": "avatar", "studio:avatar-record": "grant",
+    "studio:recording": "recording", "studio:recording-new": "script",
     "studio:script": "script", "studio:take": "take", "legal:review": "review",
     "audit:": "release", "accounts:": "organisation", "rooms:": "room", "archive:": "room", "archive:film": "part",
     "scripting:product": "product", "scripting:desk": "draft", "scripting:revise": "script",

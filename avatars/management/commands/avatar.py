@@ -7,7 +7,7 @@ or held (the reasons are printed), 2 wrong usage.
 from __future__ import annotations
 
 import json
-import shutil
+import os
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import override
 
 from avatars import terminal
-from avatars.engine.contract import AvatarCard
 from avatars.forms import CHANNELS, LANGUAGE_NAMES
 from avatars.models import Avatar, AvatarState
 from avatars.services import FORMATS
-from compliance import storage
 from compliance.errors import AvowError
 from compliance.release.models import TakeState
 
@@ -39,6 +37,7 @@ class Command(BaseCommand):
         perform.add_argument("avatar", type=UUID)
         perform.add_argument("--script", type=Path, required=True, help="a text file, UTF-8")
         perform.add_argument("--out", type=Path, required=True)
+        perform.add_argument("--speech", type=Path, help="the person's own recording of the script, for their voice")
         perform.add_argument("--language", choices=sorted(LANGUAGE_NAMES), help="told from the text when left out")
         perform.add_argument("--picture", choices=sorted(FORMATS), default="landscape")
         perform.add_argument("--channel", choices=[code for code, _name in CHANNELS], default="live_commerce")
@@ -60,8 +59,7 @@ class Command(BaseCommand):
 
     def _build(self, options: dict[str, Any]) -> None:
         clip: Path = options["clip"]
-        if not clip.is_file():
-            raise CommandError(f"There is no file {clip}.", returncode=2)
+        _require_files(clip)
         avatar = terminal.build(clip, grant_id=options["grant"], name=options["name"] or clip.stem, by=options["by"])
         self.stderr.write(f"avatar {avatar.id}")
         avatar = terminal.wait_for_avatar(avatar, self._progress)
@@ -72,18 +70,18 @@ class Command(BaseCommand):
         self.stdout.write(str(avatar.id))
 
     def _perform(self, options: dict[str, Any]) -> None:
-        script: Path = options["script"]
-        if not script.is_file():
-            raise CommandError(f"There is no file {script}.", returncode=2)
-        take = terminal.order(options, script.read_text(encoding="utf-8").strip())
+        script, out = options["script"], options["out"]
+        _require_files(script, options["speech"])
+        if out.is_dir() or not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
+            raise CommandError(f"{out} cannot be written.", returncode=2)
+        take = terminal.order(options, _text_of(script), self._progress)
         self.stderr.write(f"take {take.id}")
         take = terminal.wait_for_take(take, self._progress)
         if take.state != TakeState.RELEASED:
             reasons = "\n".join(f"  {text}" for text in terminal.reasons_of(take)) or f"  {terminal.why(take.id)}"
             raise CommandError(f"The take is {take.get_state_display().lower()}. Nothing was written.\n{reasons}")
-        with storage.local_copy(take.release.file) as released:
-            shutil.copyfile(released, options["out"])
-        self.stdout.write(f"{options['out']} {take.release.sha256}")
+        terminal.write_release(take, out)
+        self.stdout.write(f"{out} {take.release.sha256}")
 
     def _card(self, options: dict[str, Any]) -> None:
         avatar = Avatar.objects.filter(pk=options["avatar"]).first()
@@ -92,9 +90,21 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(terminal.card_of(avatar), ensure_ascii=False, indent=2))
             return
-        card = AvatarCard.from_json(avatar.card)
-        for name, value in card.to_json().items():
-            self.stdout.write(f"{name:<16} {value}")
+        for line in terminal.card_lines(avatar):
+            self.stdout.write(line)
 
     def _progress(self, fraction: float, step: str) -> None:
         self.stderr.write(f"{fraction:4.0%} {step}")
+
+
+def _require_files(*paths: Path | None) -> None:
+    for path in paths:
+        if path is not None and not path.is_file():
+            raise CommandError(f"There is no file {path}.", returncode=2)
+
+
+def _text_of(script: Path) -> str:
+    try:
+        return script.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{script} is not text in UTF-8.", returncode=2) from error

@@ -17,10 +17,10 @@ register = template.Library()
 
 # One table for the whole site, so that the same word always has the same colour.
 _BADGES = {
-    "ok": "given reconfirmed active approved released ready succeeded done trusted confirmed allow valid",
-    "warn": "requested pending submitted hold held insufficient_evidence quarantined expired warning",
-    "danger": "withdrawn refused rejected failed block invalid invalidated forged error takedown destroyed",
-    "info": "queued waiting running building ordered permitted rendered supported allow_with_duties",
+    "ok": "given reconfirmed active approved released ready succeeded done trusted confirmed allow valid good",
+    "warn": "requested pending submitted hold held insufficient_evidence quarantined expired warning usable",
+    "danger": "withdrawn refused rejected failed block invalid invalidated forged error takedown destroyed short",
+    "info": "queued waiting running building checking ordered permitted rendered supported allow_with_duties",
 }
 _BADGE_OF = {word: kind for kind, words in _BADGES.items() for word in words.split()}
 

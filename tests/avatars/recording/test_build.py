@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from html import unescape
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,15 @@ from django.test import Client
 from avatars import making, services
 from avatars.engine import AvatarCard
 from avatars.engine.warp_engine import WarpEngine
-from avatars.models import Avatar, AvatarState
+from avatars.models import Avatar, AvatarState, Recording
+from avatars.recordings import recording_of
+from avatars.speech import Voice, speak, write_wave
 from avatars.stages import StoredStages
 from compliance import storage
+from compliance.accounts.models import User
 from compliance.consent.services import withdraw_grant
 from compliance.jobs.models import Job
+from compliance.release.models import Release
 from tests.road import World
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +39,9 @@ class Lenient(WarpEngine):
         return replace(super().build(*args, **kwargs), usable=True, reasons=())
 
 
+SPOKEN = "大家好，欢迎来到我的直播间，今天介绍一款润肤霜。"
+
+
 def avatar_command(*words: object) -> str:
     out = StringIO()
     call_command("avatar", *map(str, words), stdout=out, stderr=StringIO())
@@ -42,7 +50,7 @@ def avatar_command(*words: object) -> str:
 
 def stored(folder: Path) -> set[str]:
     """Kinds of private files there are about avatars."""
-    kinds = ("building", "footage", "models", "posters", "previews", "findings")
+    kinds = ("building", "recordings", "footage", "models", "posters", "previews", "findings", "comparisons")
     return {kind for kind in kinds if any(path.is_file() for path in (folder / kind).rglob("*"))}
 
 
@@ -92,22 +100,55 @@ def test_paused_resumed_shown_held_and_withdrawn(
     avatar.refresh_from_db()
     assert avatar.state == AvatarState.READY, avatar.findings
     assert avatar.face and "face" not in avatar.facts
-    assert stored(files) == {"footage", "models", "posters", "previews"}
+    assert stored(files) == {"footage", "models", "posters", "previews", "comparisons"}
 
     shown = page.get(f"/studio/avatars/{avatar.pk}/").content.decode()
     assert "Processor time, measured" in shown and "cannot be released" in shown
-    assert Job.objects.get(subject_id=avatar.pk).cpu_s > 1
+    assert Job.objects.get(subject_id=avatar.pk, kind="avatars.build").cpu_s > 1
     assert page.get(f"/studio/avatars/{avatar.pk}/preview.mp4").status_code == 200
+    beside = f"/studio/avatars/{avatar.pk}/comparison/{{}}.jpg"
+    assert all(beside.format(number) in shown for number in range(len(avatar.comparison["pairs"])))
+    assert page.get(beside.format(0)).status_code == 200 and page.get(beside.format(99)).status_code == 404
+    stranger = Client()
+    stranger.force_login(User.objects.create_user("eve@example.org", None))
+    assert stranger.get(beside.format(0)).status_code == 404
 
     card = json.loads(avatar_command("card", avatar.pk, "--json"))
     assert card["footage_sha256"] == storage.sha256_file(presenter_clip)
     assert card["card"]["opening_r"] == avatar.card["opening_r"]
+    told = {figure["code"]: figure for figure in card["quality"]}
+    assert told["opening_does_not_follow"]["value"] == avatar.card["opening_r"]
+    assert all(figure["meaning"] in unescape(shown) for figure in card["quality"])
+    assert (told["mouth_flickers"]["good"], told["mouth_flickers"]["floor"]) == (1.0, 1.4)
+    assert told["lips_do_not_close"]["title"] in avatar_command("card", avatar.pk)
 
     script, out = tmp_path / "hello.txt", tmp_path / "hello.mp4"
     script.write_text("大家好。", encoding="utf-8")
     with pytest.raises(CommandError, match=r"on hold. Nothing was written.\n.*script_not_approved"):
         avatar_command("perform", avatar.pk, "--script", script, "--out", out)
     assert not out.exists()
+
+    settings.AVOW_JOBS = {**settings.AVOW_JOBS, "avatars.perform": ("render", "avatars.tasks.perform")}
+    script.write_text(SPOKEN, encoding="utf-8")
+    write_wave(speak(SPOKEN, "zh", Voice(pitch_hz=200, formant_scale=1.15)), tmp_path / "said.wav")
+    order = ("perform", avatar.pk, "--script", script, "--speech", tmp_path / "said.wav", "--out", out)
+    with pytest.raises(CommandError, match="script_not_approved"):
+        avatar_command(*order)
+    world.approve_all()
+    told = avatar_command(*order)
+    release = Release.objects.get()
+    assert told.split() == [str(out), release.sha256] and storage.sha256_file(out) == release.sha256
+    recording = Recording.objects.get()
+    assert recording_of(release.take) == recording and release.take.estimated_s == recording.seconds
+    assert abs(release.duration_s - recording.seconds) < 0.1
+    storage.save_bytes(recording.sound, b"another voice")
+    with pytest.raises(CommandError, match="permit_recording_differs"):
+        avatar_command(*order)
+    script.write_text("好。", encoding="utf-8")
+    with pytest.raises(CommandError, match="alignment_text_differs"):
+        avatar_command(*order)
+    with pytest.raises(CommandError, match="cannot be written"):
+        avatar_command(*order[:-1], tmp_path / "nowhere" / "hello.mp4")
 
     withdraw_grant(grant=world.grant, by=world.streamer)
     run_jobs()
