@@ -31,6 +31,7 @@ _MIN_SUM_SYNC = 5.8  # the same for windows by themselves; a mark that can be de
 _MIN_JOINT_SYNC = 5.2  # the same for the best beginning of all windows together
 _STRETCH = 12  # windows that are read together: at most three time slots
 _JOIN_GAP_S = 2.5
+_FINE_FRAMES = 12  # that a stretch looks at in all detail: five of a single second, one of each of ten
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,8 @@ class Reader:
         return _joined(self._detector.readings)
 
     def _read(self) -> None:
-        self._detector.read(self._stretch)
+        fine_each = max(1, _FINE_FRAMES // len(self._stretch))
+        self._detector.read([window.in_less_detail(fine_each) for window in self._stretch])
         self.read_s = self._stretch[-1].to_s
         self._stretch = []
 
@@ -205,7 +207,7 @@ class _Detector:
             yield Pose(geometry, None, learned)
             yield Pose(geometry, search.region(geometry), learned)
             if learned:
-                # One frame of each second, but in all its detail: heavy compression often leaves more there.
+                # Fewer frames, but in all their detail: heavy compression often leaves more there.
                 yield Pose(geometry, None, learned, Level.FINE)
 
     def _first_readable(self, stretch: _Stretch, poses: Iterable[Pose]) -> Pose | None:

@@ -27,6 +27,9 @@ MAX_LONG_SIDE = 960
 WINDOW_S = 1.0
 """Seconds that are averaged before anything else; much less than a time slot."""
 
+DETAILED = 3
+"""So many windows at the beginning keep all their frames at the fine scale too, for a short clip has no others."""
+
 _FRAME_GAP_S = 0.195  # five frames a second: neighbours of one group of pictures add cost, hardly evidence
 _FLOOR = 1.0  # grey levels of residual below which a place counts as flat
 _CLIP = 2.5
@@ -54,20 +57,21 @@ class Level(Enum):
 class Window:
     """Some frames of a stretch of time, and what they show beside their pictures.
 
-    lumas: uint8[h, w] upright luma of each frame read, at the reference scale; fine: one of them at up to twice that
-    scale; tile: width and height in pixels of a tile that was embedded in this very frame size, at the reference scale.
+    lumas: uint8[h, w] upright luma of each frame read, at the reference scale; fine: some of them at twice that scale,
+    key frames first; tile: width and height in pixels of a tile that was embedded in this very frame size, at the
+    reference scale.
     """
 
     from_s: float
     to_s: float
     lumas: tuple[Tensor, ...]
-    fine: Tensor
+    fine: tuple[Tensor, ...]
     tile: tuple[float, float]
     suppress: Callable[[Tensor], Tensor]
     """From float[h, w] luma to a residual of the same shape; `suppress_host`, or what does the same better."""
 
     def view(self, level: Level = Level.REFERENCE) -> View:
-        """The mean residual of the frames at a level; of a single frame at the fine one. Made when first asked for."""
+        """The sum of the frames' residuals at a level; at the fine one, of those kept in detail. Made on demand."""
         # What is kept must not refer back to the window: in a circle its pictures would wait for the collector.
         if level not in self._views:
             self._views[level] = self._view(level)
@@ -77,14 +81,19 @@ class Window:
         """The same frames with another suppression of the picture."""
         return replace(self, suppress=suppress)
 
+    def in_less_detail(self, most: int) -> Window:
+        """The same with at most so many frames at the fine scale."""
+        return self if len(self.fine) <= most else replace(self, fine=self.fine[:most])
+
     @functools.cached_property
     def _views(self) -> dict[Level, View]:
         return {}
 
     def _view(self, level: Level) -> View:
         if level is Level.FINE:
-            ratio = self.fine.shape[0] / self.lumas[0].shape[0]
-            return View(self.suppress(self.fine.float()), (self.tile[0] * ratio, self.tile[1] * ratio))
+            ratio = self.fine[0].shape[0] / self.lumas[0].shape[0]
+            total = _total(self.suppress(luma.float()) for luma in self.fine)
+            return View(total, (self.tile[0] * ratio, self.tile[1] * ratio))
         if level is Level.REFERENCE:
             return View(_total(self.suppress(luma.float()) for luma in self.lumas), self.tile)
         halves = (F.avg_pool2d(luma.float()[None, None], 2)[0, 0] for luma in self.lumas)
@@ -118,6 +127,7 @@ class WindowSampler:
         self._scaler = VideoReformatter()  # one for all: to set up a scaler costs more than to scale
         self._clock, self._duration = -1 / 25, 1 / 25
         self._gatherer: _Gatherer | None = None
+        self._begun = 0
 
     def feed(self, frame: av.VideoFrame) -> list[Window]:
         """Takes the next frame; returns the window that it ends, if it does."""
@@ -132,7 +142,9 @@ class WindowSampler:
             ended = [gatherer.window(self._clock if gatherer.shape == shape else before + self._duration)]
             gatherer = None
         if gatherer is None:
-            gatherer = _Gatherer(shape, self._clock, self._tile_at_reference, self._device, self._scaler)
+            detailed = self._begun < DETAILED
+            self._begun += 1
+            gatherer = _Gatherer(shape, self._clock, self._tile_at_reference, self._device, self._scaler, detailed)
         gatherer.add(frame, self._clock)
         self._gatherer = gatherer
         return ended
@@ -154,6 +166,7 @@ class _Gatherer:
         tile_at_reference: float,
         device: torch.device,
         scaler: VideoReformatter,
+        detailed: bool,
     ) -> None:
         self.shape = shape
         self._from_s = from_s
@@ -162,8 +175,8 @@ class _Gatherer:
         self._device = device
         self._scaler = scaler
         self._lumas: list[Tensor] = []
-        self._fine: Tensor | None = None
-        self._fine_is_key = False
+        self._detailed = detailed
+        self._fine: dict[bool, list[Tensor]] = {True: [], False: []}
         self._tile = (0.0, 0.0)
 
     def takes(self, clock: float) -> bool:
@@ -179,12 +192,13 @@ class _Gatherer:
             self._last_key = clock
         luma, self._tile = reference_luma(frame, self._tile_at_reference, self._scaler)
         self._lumas.append(luma.to(self._device, torch.uint8))
-        if self._fine is None or (frame.key_frame and not self._fine_is_key):
-            self._fine, self._fine_is_key = fine_luma(frame, self._scaler).to(self._device), frame.key_frame
+        if self._detailed or (not self._fine[True] and (frame.key_frame or not self._fine[False])):
+            self._fine[frame.key_frame].append(fine_luma(frame, self._scaler).to(self._device))
 
     def window(self, to_s: float) -> Window:
-        assert self._fine is not None
-        return Window(self._from_s, to_s, tuple(self._lumas), self._fine, self._tile, suppress_host)
+        fine = self._fine[True] + self._fine[False]
+        kept = tuple(fine if self._detailed else fine[:1])
+        return Window(self._from_s, to_s, tuple(self._lumas), kept, self._tile, suppress_host)
 
 
 def reference_luma(

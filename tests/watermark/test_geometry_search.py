@@ -170,6 +170,15 @@ def test_a_marked_frame_inside_a_foreign_one_is_read(marked_studio: Frames, key:
     assert {d.mark for d in detect_frames(copies, key)} == {f"{pattern.mark:016x}"}
 
 
+def test_the_first_seconds_are_kept_in_all_detail(studio: Frames) -> None:
+    """A short clip has no other frames; of a longer one, one of each second has to do."""
+    kept = list(windows(scenes.shifted([*studio, *studio]), tile_at_reference=TILE_AT_REFERENCE))
+    assert [len(window.fine) for window in kept] == [5, 5, 5, 1, 1, 1]
+    assert len(kept[0].in_less_detail(2).fine) == 2
+    one, all_five = (w.view(Level.FINE).residual for w in (kept[0].in_less_detail(1), kept[0]))
+    assert float((all_five - one).abs().max()) > 0
+
+
 def test_a_reader_is_fed_frame_by_frame(marked_studio: Frames, key: Key, pattern: MarkPattern) -> None:
     told: list[tuple[float, int]] = []
     frames = scenes.shifted([*marked_studio] * 6)
