@@ -11,6 +11,7 @@ import av
 import torch
 from torch import Tensor
 
+from watermark.bars import Inset, inset
 from watermark.bounds import tail
 from watermark.carriers import Carriers, Phases
 from watermark.decoding import Decoded, Decoder
@@ -55,13 +56,20 @@ class Detection:
 @dataclass(frozen=True)
 class Pose:
     """How the tile lies in a picture; where it was looked for, which part of the picture shows it; whether it takes the
-    learned host suppression to see it; and the level, if it is not that which suits the size.
+    learned host suppression to see it; the level, if it is not that which suits the size; and the part between plain
+    bars, if it is that which is looked at.
     """
 
     geometry: Geometry
     region: Tensor | None = None
     learned: bool = False
     level: Level | None = None
+    inset: Inset | None = None
+
+    @property
+    def in_whole(self) -> Geometry:
+        """The geometry, as it is to be said of the whole picture."""
+        return self.geometry if self.inset is None else self.inset.in_whole(self.geometry)
 
 
 @dataclass(frozen=True)
@@ -140,20 +148,35 @@ class Reader:
 
 
 class _Stretch:
-    """The windows of a stretch, as the plain and as the learned host suppression show them."""
+    """The windows of a stretch, in whole or what lies between bars, as the plain and as the learned host suppression
+    show them.
+    """
 
     def __init__(self, windows: Sequence[Window], device: torch.device | str) -> None:
-        self.plain = windows
+        self._seen: dict[tuple[Inset | None, bool], Sequence[Window]] = {(None, False): windows}
         self._device = str(device)
 
-    def windows(self, learned: bool) -> Sequence[Window] | None:
-        """None where the learned suppression is asked for and not installed."""
-        return self._learned if learned else self.plain
-
     @functools.cached_property
-    def _learned(self) -> Sequence[Window] | None:
-        network = _network(self._device)
-        return None if network is None else [window.seen_with(network.residual) for window in self.plain]
+    def inset(self) -> Inset | None:
+        """What lies between plain bars, if there are any."""
+        return inset(self._seen[None, False])
+
+    def windows(self, within: Inset | None, *, learned: bool) -> Sequence[Window] | None:
+        """None where the learned suppression is asked for and not installed, or the frames are of other sizes."""
+        if (within, learned) not in self._seen:
+            made = self._made(within, learned)
+            if made is None:
+                return None
+            self._seen[within, learned] = made
+        return self._seen[within, learned]
+
+    def _made(self, within: Inset | None, learned: bool) -> Sequence[Window] | None:
+        if learned:
+            network, plain = _network(self._device), self.windows(within, learned=False)
+            return None if network is None or plain is None else [w.seen_with(network.residual) for w in plain]
+        assert within is not None, "the whole windows are there from the start"
+        whole = self._seen[None, False]
+        return [within.cut_out(window) for window in whole] if all(map(within.fits, whole)) else None
 
 
 @functools.cache
@@ -171,7 +194,7 @@ class _Detector:
         self._decoder = Decoder(self._carriers, self._payload)
         self._search = search
         self._device = device
-        self._poses = [Pose(geometry) for geometry in _UNTURNED]
+        self._poses = list(_untouched(Pose(Geometry())))
         self._stretches = 0
         self._next_search = 0
 
@@ -184,35 +207,46 @@ class _Detector:
         if not self._search or index < self._next_search:
             return
         self._next_search = 2 * index + 1
-        pose = self._first_readable(stretch, self._supposed(stretch))
+        pose = self._first_readable(stretch, self._supposed(stretch, stretch.inset))
         if pose is not None:
             self._poses.insert(0, pose)
 
-    def _supposed(self, stretch: _Stretch) -> Iterator[Pose]:
-        """What may have been done to the picture, from cheap and likely to dear and unlikely."""
-        search = GeometrySearch(stretch.plain, self._carriers)
-        yield from self._in_parts(search, search.likely(), learned=False)
-        clearer = stretch.windows(True)
-        learned = clearer is not None
+    def _supposed(self, stretch: _Stretch, within: Inset | None) -> Iterator[Pose]:
+        """What may have been done to the picture, or to that between its bars, from cheap and likely to dear and
+        unlikely.
+        """
+        plain = stretch.windows(within, learned=False)
+        if plain is None:
+            return
+        like = Pose(Geometry(), inset=within)
+        if within is not None:
+            yield from _untouched(like)
+        search = GeometrySearch(plain, self._carriers)
+        yield from self._in_parts(search, search.likely(), like)
+        clearer = stretch.windows(within, learned=True)
         if clearer is not None:
-            for level in (Level.REFERENCE, Level.FINE):
-                yield from (Pose(geometry, learned=True, level=level) for geometry in _UNTURNED)
+            like = replace(like, learned=True)
+            # What looks like bars may be a plain wall of the picture, so it is looked at in whole as well.
+            for part in dict.fromkeys((within, None)):
+                for level in (Level.REFERENCE, Level.FINE):
+                    yield from _untouched(replace(like, level=level, inset=part))
             search = GeometrySearch(clearer, self._carriers)
-            yield from self._in_parts(search, search.likely(), learned=True)
-        yield from self._in_parts(search, search.unlikely(), learned=learned)
+            yield from self._in_parts(search, search.likely(), like)
+        yield from self._in_parts(search, search.unlikely(), like)
 
     @staticmethod
-    def _in_parts(search: GeometrySearch, geometries: Iterable[Geometry], *, learned: bool) -> Iterator[Pose]:
+    def _in_parts(search: GeometrySearch, geometries: Iterable[Geometry], like: Pose) -> Iterator[Pose]:
         for geometry in geometries:
-            yield Pose(geometry, None, learned)
-            yield Pose(geometry, search.region(geometry), learned)
-            if learned:
+            pose = replace(like, geometry=geometry)
+            yield pose
+            yield replace(pose, region=search.region(geometry))
+            if pose.learned:
                 # Fewer frames, but in all their detail: heavy compression often leaves more there.
-                yield Pose(geometry, None, learned, Level.FINE)
+                yield replace(pose, level=Level.FINE)
 
     def _first_readable(self, stretch: _Stretch, poses: Iterable[Pose]) -> Pose | None:
         for pose in poses:
-            windows = stretch.windows(pose.learned)
+            windows = stretch.windows(pose.inset, learned=pose.learned)
             if windows is not None and self._read_as(windows, pose):
                 return pose
         return None
@@ -226,7 +260,7 @@ class _Detector:
             phases = self._carriers.phases(self._payload, mark)
             alone = {s.window: s.score for s in left}
             own = [s.window for s in shown if self._shows(s, phases, alone[s.window])] or [s.window for s in shown]
-            self.readings += [_Reading(mark, window, p_false, pose.geometry) for window in own]
+            self.readings += [_Reading(mark, window, p_false, pose.in_whole) for window in own]
             left = [s for s in left if s.window not in own]
             found = True
         return found
@@ -254,6 +288,10 @@ class _Detector:
         if alone >= _MIN_SYNC and sighting.score < _OWN_SHARE * alone:
             return False
         return tail(settled_mark_score(sighting.still, self._carriers, phases), 1) <= _P_SHOWS
+
+
+def _untouched(like: Pose) -> Iterator[Pose]:
+    return (replace(like, geometry=geometry) for geometry in _UNTURNED)
 
 
 def _joined(readings: Sequence[_Reading]) -> list[Detection]:

@@ -170,6 +170,35 @@ def test_a_marked_frame_inside_a_foreign_one_is_read(marked_studio: Frames, key:
     assert {d.mark for d in detect_frames(copies, key)} == {f"{pattern.mark:016x}"}
 
 
+def between_bars(luma: scenes.Luma) -> scenes.Luma:
+    """A lying picture on a standing screen."""
+    whole = np.full((640, 360), 16, np.uint8)
+    whole[220:422] = cv2.resize(luma, (360, 202), interpolation=cv2.INTER_AREA)
+    return whole
+
+
+def test_a_second_between_bars_is_read(marked_street: Frames, key: Key, pattern: MarkPattern) -> None:
+    copy = [scenes.frame_of(between_bars(scenes.luma_of(f)), i) for i, f in enumerate(marked_street[:25])]
+    found = detect_frames(scenes.reencoded(copy, crf="21"), key)
+    assert [d.mark for d in found] == [f"{pattern.mark:016x}"]
+    seen = found[0].geometry
+    assert (seen.scale_x, seen.scale_y) == pytest.approx((0.5625, 202 / 360), rel=0.01)
+
+
+def test_a_plain_wall_is_no_loss_where_it_looks_like_bars(
+    marked_studio: Frames, key: Key, pattern: MarkPattern
+) -> None:
+    """Half of the picture was painted over before it was marked, so that the tile's size is that of the whole."""
+    painted = []
+    for index, frame in enumerate(marked_studio[:25]):
+        luma = scenes.luma_of(frame)
+        luma[:90] = luma[-90:] = 70
+        painted.append(scenes.frame_of(luma, index))
+    found = detect_frames(scenes.reencoded(painted, crf="23"), key)
+    assert [d.mark for d in found] == [f"{pattern.mark:016x}"]
+    assert found[0].geometry.scale == pytest.approx(1.0, rel=0.01)
+
+
 def test_the_first_seconds_are_kept_in_all_detail(studio: Frames) -> None:
     """A short clip has no other frames; of a longer one, one of each second has to do."""
     kept = list(windows(scenes.shifted([*studio, *studio]), tile_at_reference=TILE_AT_REFERENCE))
