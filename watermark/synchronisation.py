@@ -28,6 +28,7 @@ _FINE_BELOW, _COARSE_ABOVE = 0.7, 3.3
 _NEAR = np.array(list(itertools.product(np.arange(-2, 3) / (4 * SHIFT_GRID), repeat=2)))
 _SHARE_OF_EXPECTED = 0.5
 _START_STEP_S = 1.0
+_MOST = 1.5  # times the median amplitude that one carrier may count
 
 
 class Look(NamedTuple):
@@ -56,10 +57,12 @@ def whiten(lines: Lines, around: Lines) -> Lines:
     """Carrier amplitudes in units of what the picture holds at such frequencies: complex128[K].
 
     Half of the weight is the carrier's own neighbourhood, half the mean of its ring: four neighbours alone
-    vary.
+    vary. What stands out even so is a line of the picture, and counts as `_MOST` of the median.
     """
     whitened: Lines = lines / np.sqrt(expected_power(around))
-    return whitened
+    strength = np.abs(whitened)
+    limited: Lines = whitened * np.minimum(1.0, _MOST * np.median(strength) / np.maximum(strength, 1e-12))
+    return limited
 
 
 def expected_power(around: Lines) -> npt.NDArray[np.float64]:
