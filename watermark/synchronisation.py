@@ -96,9 +96,13 @@ def best_shift(amplitudes: Lines, phases: Phases, chosen: npt.NDArray[np.int64])
 
 
 def polarity(amplitudes: Lines, carriers: Carriers) -> tuple[float, bool]:
-    """The best synchronisation score over all shifts, and whether it is that of the negative picture."""
-    upright, _ = best_shift(amplitudes, carriers.theta, carriers.sync)
-    negative, _ = best_shift(-amplitudes, carriers.theta, carriers.sync)
+    """The best synchronisation score over all shifts, and whether it is that of the negative picture.
+
+    Shifts between those of the grid count too: half a step of it turns the outermost carriers by a radian, and a
+    score that depends on where the grid happens to lie leads an ascent astray.
+    """
+    upright, _ = _settle(amplitudes, carriers)
+    negative, _ = _settle(-amplitudes, carriers)
     return max(upright, negative), negative > upright
 
 
