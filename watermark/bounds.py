@@ -11,7 +11,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import numpy.typing as npt
+
 from watermark.payload import MARK_BITS
+
+Amplitudes = npt.NDArray[np.float64]
+
+_SLOPES = np.linspace(1.0, 1.6, 13)  # times the s that would be best if all cosines were Gaussian
+_LARGEST = 500.0
 
 
 def tail(score: float, alternatives: float) -> float:
@@ -19,6 +27,26 @@ def tail(score: float, alternatives: float) -> float:
     if score <= 0:
         return 1.0
     return min(1.0, math.exp(min(0.0, math.log(alternatives) - score * score / 2)))
+
+
+def tail_of(amplitudes: Amplitudes, total: float, alternatives: float) -> float:
+    """Bound on the probability that the best of `alternatives` sums of a_k cos(t_k) reaches `total` by chance; <= 1.
+
+    amplitudes: float64[n] of a_k >= 0. As `tail`, but with E exp(s a cos t) = I0(s a) itself in place of its bound
+    exp(s**2 a**2 / 4): near the threshold, where every carrier must agree well, a tenth of that or less. Every s > 0
+    gives a bound; a few near the best are tried.
+    """
+    if total <= 0:
+        return 1.0
+    slopes = 2 * total / float((amplitudes**2).sum()) * _SLOPES
+    exponent = float((_log_i0(slopes[:, None] * amplitudes).sum(axis=1) - slopes * total).min())
+    return min(1.0, math.exp(min(0.0, math.log(alternatives) + exponent)))
+
+
+def _log_i0(x: Amplitudes) -> Amplitudes:
+    """ln I0, without overflow: I0(x) <= exp(x) far beyond where `np.i0` ends."""
+    bounded: Amplitudes = np.where(x < _LARGEST, np.log(np.i0(np.minimum(x, _LARGEST))), x)
+    return bounded
 
 
 def needed_score(p: float, alternatives: float) -> float:

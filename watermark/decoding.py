@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from watermark.bounds import ALL_MARKS, tail
+from watermark.bounds import ALL_MARKS, tail_of
 from watermark.carriers import Carriers
 from watermark.lattice import frequencies
 from watermark.payload import Payload
@@ -53,13 +53,12 @@ class Decoder:
         total = np.sum([s.score * s.still for s in sightings], axis=0)
         data = total[self._carriers.data] * self._reliability(total)
         soft = (data * np.exp(-1j * self._carriers.theta[self._carriers.data])).real
-        norm = float(np.sqrt((np.abs(data) ** 2).sum() / 2))
         for bits in decode(soft, _PATHS):
             mark = self._payload.mark(bits)
             if mark is None:
                 continue
-            score = float((soft * (1.0 - 2.0 * encode(bits))).sum()) / norm
-            p_false = tail(score, ALL_MARKS * self.attempts)
+            agreeing = float((soft * (1.0 - 2.0 * encode(bits))).sum())
+            p_false = tail_of(np.abs(data), agreeing, ALL_MARKS * self.attempts)
             return Decoded(mark, p_false, sightings) if p_false <= P_ACCEPT else None
         return None
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watermark import BadMark, Key, parse_mark
-from watermark.bounds import needed_score, tail
+from watermark.bounds import needed_score, tail, tail_of
 from watermark.payload import INFO_BITS, Payload
 from watermark.polar import CODE_BITS, LIST_SIZE, decode, encode
 
@@ -83,6 +83,23 @@ def test_the_bound_holds_for_random_phases_whatever_the_weights() -> None:
     scores = (np.cos(angles) @ weights) / np.sqrt((weights**2).sum() / 2)
     for level in (1.0, 2.0, 3.0):
         assert np.mean(scores >= level) <= tail(level, 1)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0, 3.0])
+def test_the_bound_of_given_amplitudes_holds_and_is_sharper(spread: float) -> None:
+    rng = np.random.default_rng(4)
+    amplitudes = rng.lognormal(0, spread, 64)
+    sums = np.cos(rng.uniform(0, 2 * np.pi, (200000, 64))) @ amplitudes
+    unit = np.sqrt((amplitudes**2).sum() / 2)
+    for level in (1.0, 2.0, 3.0, 4.0):
+        assert np.mean(sums >= level * unit) <= tail_of(amplitudes, level * unit, 1) <= tail(level, 1)
+    assert tail_of(amplitudes, 9 * unit, 2.0**64) <= 0.5 * tail(9, 2.0**64) or tail(9, 2.0**64) == 1.0
+
+
+def test_the_bound_of_given_amplitudes_ends_where_all_agree() -> None:
+    """One carrier cannot exceed its amplitude; many may, and huge ones do not overflow."""
+    assert tail_of(np.full(512, 1e6), 512e6, 2.0**64) < 1e-100
+    assert tail_of(np.ones(3), 0.0, 1) == tail_of(np.zeros(3), -1.0, 1) == 1.0
 
 
 def test_the_needed_score_is_where_the_bound_falls_to_p() -> None:
