@@ -15,7 +15,7 @@ from watermark.evidence_map import evidence_map
 from watermark.geometry import Geometry
 from watermark.keyed_sweep import KeyedSweep
 from watermark.periodicity import Lattice, Periodicity
-from watermark.refinement import agreement, refined
+from watermark.refinement import agreement, refined, straight
 from watermark.residual import Level, View, Window
 from watermark.synchronisation import level_for
 
@@ -109,14 +109,20 @@ class GeometrySearch:
         return self._sweeps[level]
 
     def _settled(self, supposed: Sequence[Geometry]) -> Iterator[Geometry]:
-        """The best of some geometries, refined where it is seen best, if it stands out."""
+        """The best of some geometries, refined where it is seen best, freely and in size alone, if it stands out."""
         level = level_for(supposed[0])
         scores = np.stack([sweep.scores(supposed) for sweep in self._keyed(level)])
         which, index = np.unravel_index(int(scores.argmax()), scores.shape)
         if scores[which, index] < _PLAUSIBLE:
             return
         view, sweep = self.views(level)[which], self._keyed(level)[which]
-        geometry, score = refined(supposed[int(index)], view, self._carriers, sweep)
+        start = supposed[int(index)]
+        geometry, score = refined(start, view, self._carriers, sweep)
+        yield from self._new(geometry, score)
+        if not geometry.upright:
+            yield from self._new(*straight(start, view, self._carriers))
+
+    def _new(self, geometry: Geometry, score: float) -> Iterator[Geometry]:
         if score >= _STANDS_OUT and not any(_same(geometry, other) for other in self._tried):
             self._tried.append(geometry)
             yield geometry

@@ -44,6 +44,19 @@ def refined(geometry: Geometry, view: View, carriers: Carriers, sweep: KeyedSwee
     return replace(geometry, inverted=inverted), score
 
 
+def straight(geometry: Geometry, view: View, carriers: Carriers) -> tuple[Geometry, float]:
+    """The best geometry near by that changes nothing but the size, and its score.
+
+    What fits less freely fits less of the picture's own: a faint tile may gain score by a tilt that is not there.
+    """
+    turns, square = 90.0 * round(geometry.angle / 90), geometry.scale
+    plain = Geometry(square, square, turns, geometry.flip)
+    score, _ = agreement(view, carriers, plain)
+    plain, score = _ascended(plain, score, view, carriers, _STEPS[1:], _size_moves)
+    _, inverted = agreement(view, carriers, plain)
+    return replace(plain, inverted=inverted), score
+
+
 def _sketched(geometry: Geometry, sweep: KeyedSweep) -> Geometry:
     """Steepest ascent with shrinking steps."""
     best = float(sweep.scores([geometry])[0])

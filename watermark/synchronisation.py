@@ -118,8 +118,8 @@ def mark_score(amplitudes: Lines, carriers: Carriers, phases: Phases) -> float:
 
 def settled_mark_score(still: Lines, carriers: Carriers, phases: Phases) -> float:
     """As `mark_score`, where the shift is known and taken out."""
-    score = _score(still, phases, carriers.data)
-    return score if _as_strong(score, _score(still, carriers.theta, carriers.sync), carriers) else 0.0
+    score = settled_score(still, phases, carriers.data)
+    return score if _as_strong(score, settled_score(still, carriers.theta, carriers.sync), carriers) else 0.0
 
 
 def _as_strong(score: float, common: float, carriers: Carriers) -> bool:
@@ -130,7 +130,8 @@ def _as_strong(score: float, common: float, carriers: Carriers) -> bool:
     return score >= _SHARE_OF_EXPECTED * common * math.sqrt(len(carriers.data) / len(carriers.sync))
 
 
-def _score(still: Lines, phases: Phases, chosen: npt.NDArray[np.int64]) -> float:
+def settled_score(still: Lines, phases: Phases, chosen: npt.NDArray[np.int64]) -> float:
+    """How well the `chosen` carriers agree with `phases`, the tile's shift being known; see `watermark.bounds`."""
     turned = still[chosen] * np.exp(-1j * phases[chosen])
     norm = math.sqrt(float((np.abs(turned) ** 2).sum()) / 2)
     return float(turned.real.sum()) / norm if norm else 0.0
@@ -181,7 +182,7 @@ def _settle(raw: Lines, carriers: Carriers) -> tuple[float, Lines]:
     fine = _NEAR + coarse
     totals = (np.exp(-2j * np.pi * (fine @ lattice[carriers.sync].T)) @ turned).real
     still = raw * np.exp(-2j * np.pi * (lattice @ fine[int(totals.argmax())]))
-    return _score(still, carriers.theta, carriers.sync), still
+    return settled_score(still, carriers.theta, carriers.sync), still
 
 
 def _peaks(turned: Lines, lattice: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -218,6 +219,6 @@ def align(sightings: Sequence[Sighting], carriers: Carriers) -> tuple[float, lis
     aligned = []
     for sighting, slot in zip(sightings, row, strict=True):
         settled = sighting.raw * back[slot] * shift
-        weight = max(1.0, _score(settled, carriers.theta, sync))
+        weight = max(1.0, settled_score(settled, carriers.theta, sync))
         aligned.append(replace(sighting, still=settled, score=weight))
     return score, aligned
