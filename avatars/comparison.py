@@ -168,15 +168,10 @@ def _moments(model: Path, footage: Footage, held: HeldBack | None) -> list[int]:
 
 
 def _in_bank(model: Path, footage: Footage) -> NDArray[np.bool_]:
-    """Frames whose mouth the model holds, known by their shape, which is kept to the last bit.
-
-    All of them where the mouths cannot be found again: what cannot be told apart is not shown.
-    """
-    kept = load_model(model)
-    opening, width = kept.shape.shares(footage.opening, footage.lip_width)
-    held = set(zip(kept.bank.opening.tolist(), kept.bank.width.tolist(), strict=True))
-    mine = np.array([shape in held for shape in zip(opening.tolist(), width.tolist(), strict=True)])
-    return mine if np.count_nonzero(mine) >= len(kept.bank.opening) else np.ones(len(mine), np.bool_)
+    """Frames whose mouth the model holds."""
+    held = np.zeros(len(footage.seen), np.bool_)
+    held[load_model(model).bank.frames] = True
+    return held
 
 
 def _asked(model: Path, footage: Footage, moments: Sequence[int]) -> tuple[Speech, list[int]]:

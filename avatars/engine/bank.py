@@ -23,7 +23,8 @@ _CHANGE = 0.2  # what another mouth costs, in shares of the opening range
 class MouthBank:
     """n mouths. `crops` uint8 [n, 3 * h // 2, w]: planar yuv420p; `points` complex64 [n, MOUTH] in pixels of the
     crop; `opening`, `width` float64 [n] in shares of the person's range (0..1 and -1..1, a little beyond);
-    `penalty` float64 [n] grows with the turn of the head and with light that differs from the usual.
+    `penalty` float64 [n] grows with the turn of the head and with light that differs from the usual; `frames` int64 [n]
+    are the numbers of the footage's frames that they were cut from.
     """
 
     crops: NDArray[np.uint8]
@@ -31,6 +32,7 @@ class MouthBank:
     opening: Reals
     width: Reals
     penalty: Reals
+    frames: NDArray[np.int64]
 
     def planes(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Luma uint8 [h, w] and chroma uint8 [h/2, w/2, 2] of one mouth."""
@@ -133,7 +135,7 @@ class MouthCutter:
         """What was cut, with each mouth's place in the person's range."""
         opening, width = shape.shares(self._footage.opening[self._chosen], self._footage.lip_width[self._chosen])
         penalty = _penalty(self._footage, self._chosen)
-        return MouthBank(self._crops, self._points, opening, width, penalty)
+        return MouthBank(self._crops, self._points, opening, width, penalty, np.asarray(self._chosen, np.int64))
 
 
 def _cut(frame: av.VideoFrame, points: Complex, width: int, height: int) -> tuple[NDArray[np.uint8], complex]:

@@ -232,6 +232,7 @@ def _load_bank(data: bytes) -> MouthBank:
     _expect(arrays["opening"], (count,), "f")
     _expect(arrays["width"], (count,), "f")
     _expect(arrays["penalty"], (count,), "f")
+    _expect(arrays["frames"], (count,), "i")
     return MouthBank(**arrays)
 
 

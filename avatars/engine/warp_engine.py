@@ -197,6 +197,7 @@ class _Kept:
     opening: Reals
     width: Reals
     penalty: Reals
+    frames: NDArray[np.int64]
 
     @classmethod
     def of(cls, film: bytes, bank: MouthBank) -> _Kept:

@@ -102,7 +102,8 @@ def test_mesh_that_does_not_move_is_the_identity() -> None:
 def test_mouth_is_kept_while_it_fits() -> None:
     shapes = np.array([0.0, 1.0, 0.5, 0.52])
     nothing = np.zeros(4)
-    bank = MouthBank(np.zeros((4, 6, 4), np.uint8), np.zeros((4, 60), np.complex64), shapes, nothing, nothing)
+    crops, points = np.zeros((4, 6, 4), np.uint8), np.zeros((4, 60), np.complex64)
+    bank = MouthBank(crops, points, shapes, nothing, nothing, np.arange(4))
     wanted = np.array([0.0, 0.0, 0.5, 0.52, 0.5, 0.52, 1.0, 1.0, 0.0])
     path = pick_mouths(bank, wanted, np.zeros(9))
     assert path[0] == 0 and path[-1] == 0 and path[6] == 1

@@ -100,14 +100,15 @@ def context_of(filming: Browser, live_server: Any) -> Iterator[Callable[[Any], B
         context.close()
 
 
-# Resolves at the moment at which the meter says that speech, or silence, has just begun.
+# Resolves when the meter says that speech, or silence, has begun; she draws breath between sentences, so silence has to
+# last a second and a half.
 _BEGINS = """(speech) => new Promise((done) => {
   const meter = document.querySelector('[data-meter="loudness"]')
   let other = false
   let since = 0
   const watch = setInterval(() => {
     if ((meter.value > -45) !== speech) { other = true; since = 0 } else { since += 1 }
-    if (other && since > 7) { clearInterval(watch); done() }
+    if (other && since > (speech ? 7 : 30)) { clearInterval(watch); done() }
   }, 50)
 })"""
 
