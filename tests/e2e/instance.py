@@ -68,6 +68,7 @@ def _environment(instance: Instance, port: int, tsa_port: int) -> dict[str, str]
         "AVOW_VAR_DIR": str(instance.state),
         "AVOW_PUBLIC_URL": instance.url,
         "AVOW_DEMO": "1",
+        "AVOW_ORIGIN_SEARCH_S": "0",
         "AVOW_EMAIL_VERIFICATION": "none",
         "AVOW_VIDEO_PRESET": "veryfast",
         "AVOW_WEB": "true",

@@ -215,6 +215,7 @@ def _environment(state: Path) -> dict[str, str]:
         "AVOW_TSA_URL": f"http://127.0.0.1:{tsa_port}/",
         "AVOW_VIDEO_PRESET": "veryfast",
         "AVOW_JOB_LEASE_S": "3",
+        "AVOW_ORIGIN_SEARCH_S": "0",
         "AVOW_JOB_MAX_ATTEMPTS": str(MAX_ATTEMPTS),
         "AVOW_LOG_LEVEL": "INFO",
         "OMP_NUM_THREADS": "1",
