@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 py=.venv/bin/python
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}
+# One thread each: two workers whose threads wait for each other on two cores take several times as long.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
 bash scripts/system_packages.sh
 make --no-print-directory lint

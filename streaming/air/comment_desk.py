@@ -9,9 +9,10 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import DatabaseError, connections
 from django.utils import timezone
 
+from compliance.connections import renew_connections
 from streaming.air.lines import Line
 from streaming.dialogue.answering import Answerer
 from streaming.dialogue.comments import SIGNALS, Comment, Kind
@@ -59,7 +60,7 @@ class CommentDesk:
         """Until the host is closed. A database that is away only makes it wait."""
         while not stopping.wait(_LOOK_S):
             try:
-                close_old_connections()
+                renew_connections()
                 self.look()
             except DatabaseError:
                 logger.exception("room %s: comments cannot be read", self._room.pk)

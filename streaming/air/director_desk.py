@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import DatabaseError, close_old_connections, connections, transaction
+from django.db import DatabaseError, connections, transaction
 
+from compliance.connections import renew_connections
 from streaming.air.audience_feed import AudienceFeed
 from streaming.air.block import Block
 from streaming.air.lines import Line
@@ -109,7 +110,7 @@ class DirectorDesk:
         """Until the host is closed. A database that is away only makes it wait."""
         while not stopping.wait(_LOOK_S):
             try:
-                close_old_connections()
+                renew_connections()
                 self.look(time.time())
             except DatabaseError:
                 logger.exception("room %s: the director's log has to wait", self._room.pk)

@@ -21,11 +21,12 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from compliance import storage
+from compliance.connections import renew_connections
 from compliance.errors import AvowError, Unavailable
 from compliance.keys.custody import open_custody
 from compliance.release.issuing import permit_slice
@@ -91,7 +92,7 @@ class RoomThread:
         except Exception:
             logger.exception("room %s fell; another attempt follows", self.room_id)
         finally:
-            close_old_connections()
+            renew_connections()
 
     def _hold(self) -> None:
         lease = take_lease(self.room_id, "publisher")
@@ -125,7 +126,7 @@ class RoomThread:
             if self._away_since is None:
                 logger.exception("room %s: the database does not answer; nothing is published until it does", room.pk)
                 self._away_since = time.monotonic()
-            close_old_connections()
+            renew_connections()
             self.stopping.wait(_DATABASE_S)
             return True
         return False
@@ -317,7 +318,7 @@ class LiveGate:
             thread.join(timeout=5)
 
     def _watch(self) -> None:
-        close_old_connections()
+        renew_connections()
         try:
             wanted = list(Room.objects.filter(wanted_on_air=True).values_list("pk", flat=True))
         except DatabaseError:

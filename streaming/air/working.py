@@ -11,9 +11,10 @@ from pathlib import Path
 from uuid import UUID
 
 import torch
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.utils.translation import gettext_lazy as _
 
+from compliance.connections import renew_connections
 from compliance.errors import AvowError
 from compliance.release.reasons import reason
 from streaming.air.host import RoomHost, host_of
@@ -56,7 +57,7 @@ def work(socket_path: Path, stopping: threading.Event) -> None:
     rest = Rest()
     while not stopping.is_set():
         try:
-            close_old_connections()
+            renew_connections()
             if (found := _take_a_room(rest)) is None:
                 stopping.wait(_LOOK_S)
                 continue

@@ -15,11 +15,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from compliance.connections import renew_connections
 from compliance.errors import AvowError
 from compliance.provenance.pki import Pki
 from streaming.air.folders import room_folder
@@ -96,7 +97,7 @@ class OutputDesk:
         """Until `stopping` is set. A database that is away only makes it wait."""
         while not stopping.is_set():
             try:
-                close_old_connections()
+                renew_connections()
                 self.turn()
             except DatabaseError:
                 logger.exception("the database does not answer; nothing new is sent until it does")

@@ -21,7 +21,6 @@ from compliance.consent.terms import Mode
 from compliance.release.issuing import permit_slice
 from compliance.release.models import Mark, TakeState
 from compliance.release.services import Campaign
-from streaming import leases
 from streaming.errors import OwnershipLost, RoomRefused, RundownInvalid
 from streaming.forms import rundown_from_text
 from streaming.leases import LEASE_S, Part, process_name, take_lease
@@ -168,19 +167,6 @@ def test_the_room_of_a_process_that_was_killed_on_this_machine_is_free_at_once(r
         assert taken is not None and taken.fence == 1
     Air.objects.filter(pk=room.pk).update(**{part: f"elsewhere/0.1:{other.pid}"})
     assert take_lease(room.pk, part) is None, "of a process on another machine nothing is known"
-
-
-@pytest.mark.usefixtures("emptied")
-def test_a_room_is_not_taken_from_a_performer_that_still_prepares(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "LEASE_S", 0.03)
-    lease = take_lease(room.pk, "performer")
-    assert lease is not None
-    until = Air.objects.get(pk=room.pk).performer_until
-    with lease.held():
-        while Air.objects.get(pk=room.pk).performer_until == until:
-            pass  # the renewal has a thread of its own
-    lease.give_up()
-    assert take_lease(room.pk, "performer") is not None, "nothing renews it any more"
 
 
 @given(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 4)), min_size=1, max_size=8))

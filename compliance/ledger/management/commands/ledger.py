@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, close_old_connections, connection
+from django.db import OperationalError, connection
 from django.utils.translation import gettext as _
 
+from compliance.connections import renew_connections
 from compliance.errors import AvowError
 from compliance.ledger import guards, selectors
 from compliance.ledger.auditor import audit_log
@@ -103,7 +104,7 @@ def _sequence_until(stop: threading.Event, *, once: bool, interval: float, limit
                 raise
             # The database restarts or is locked: nothing was half done, so wait and go on.
             logger.warning("The database is not available; trying again.", exc_info=True)
-            close_old_connections()
+            renew_connections()
             count = 0
         moved += count
         if count < limit and once:
