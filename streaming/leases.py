@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -14,10 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.db.models import F, Q
 from django.utils import timezone
 
+from compliance.connections import beating
 from streaming.errors import OwnershipLost
 from streaming.models import Air
 
@@ -75,27 +74,17 @@ class Lease:
         if not held.update(**{f"{self.part}_until": until, "updated_at": timezone.now(), **fields}):
             raise OwnershipLost
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> AbstractContextManager[None]:
         """Renewed in the background, while its holder prepares what may take longer than a lease lasts."""
-        done = threading.Event()
-        thread = threading.Thread(target=self._renew, args=(done,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
+        return beating(self._renew, LEASE_S / 3)
 
-    def _renew(self, done: threading.Event) -> None:
+    def _renew(self) -> bool:
         try:
-            while not done.wait(LEASE_S / 3):
-                with suppress(DatabaseError):
-                    self.write()
+            with suppress(DatabaseError):
+                self.write()
         except OwnershipLost:
-            return  # the holder hears of it when it writes
-        finally:
-            connection.close()
+            return False  # the holder hears of it when it writes
+        return True
 
     def confirm(self) -> None:
         """Keep others from taking the room until the transaction ends; unlike `write` it does not prolong the lease.

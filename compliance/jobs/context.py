@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
+from compliance.connections import beating
 from compliance.jobs.errors import JobCancelled, JobPaused, LeaseLost
 from compliance.jobs.models import Job, JobState
 
@@ -86,24 +85,13 @@ class JobContext:
             if at is not None:
                 event.set()
 
-    @contextmanager
-    def heartbeat(self) -> Iterator[None]:
+    def heartbeat(self) -> AbstractContextManager[None]:
         """Keep the lease through long silent stretches, from a thread of its own."""
-        done = threading.Event()
-        thread = threading.Thread(target=self._beat, args=(done,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
+        return beating(self._beat, settings.AVOW_JOB_LEASE_S / 3)
 
-    def _beat(self, done: threading.Event) -> None:
+    def _beat(self) -> bool:
         try:
-            while not done.wait(settings.AVOW_JOB_LEASE_S / 3):
-                try:
-                    self._renew()
-                except Exception:  # a heartbeat that dies silently would cost the lease; the next beat tries again
-                    logger.exception("heartbeat of job %s failed", self.job_id)
-        finally:
-            connection.close()
+            self._renew()
+        except Exception:  # a heartbeat that dies silently would cost the lease; the next beat tries again
+            logger.exception("heartbeat of job %s failed", self.job_id)
+        return True
