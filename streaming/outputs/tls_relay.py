@@ -41,12 +41,26 @@ def _relay(listener: socket.socket, far: ssl.SSLSocket) -> None:
     listener.settimeout(_STEP_S)
     near, _address = listener.accept()
     listener.close()
-    near.settimeout(_STEP_S)
-    far.settimeout(_STEP_S)
     while True:
         ready = [far] if far.pending() else select.select([near, far], [], [])[0]
         for end in ready:
-            data = end.recv(65536)
-            if not data:
+            data = _what_came(end)
+            if data == b"":
                 return
-            (far if end is near else near).sendall(data)
+            if data:
+                (far if end is near else near).sendall(data)
+
+
+def _what_came(end: socket.socket) -> bytes | None:
+    """Bytes to carry on, b"" at the end; None when only TLS itself had something to say.
+
+    A session ticket makes a socket readable and holds nothing for us (RFC 8446, 4.6.1); waiting for what may follow it
+    would leave the other direction standing.
+    """
+    end.settimeout(0)
+    try:
+        return end.recv(65536)
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return None
+    finally:
+        end.settimeout(_STEP_S)

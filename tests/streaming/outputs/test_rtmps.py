@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -20,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from streaming.outputs.output import Output, OutputState, Patience
 from streaming.outputs.practice import RtmpServer
 from streaming.outputs.target import Target
+from streaming.outputs.tls_relay import open_tls_relay
 from tests.streaming.outputs.conftest import wait_until
 from tests.streaming.outputs.test_rtmp import KEY, offer, recorded
 from tests.streaming.packager.scenes import SMALL, session
@@ -53,31 +55,31 @@ class TlsFront:
     """Takes TLS, hands plain bytes to the RTMP server; remembers what arrived."""
 
     def __init__(self, pem: Path, behind: int) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self.listener.getsockname()[1]
         self.arrived = bytearray()
         self._behind = behind
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(pem)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._loop = asyncio.new_event_loop()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context))
+        self.port: int = server.sockets[0].getsockname()[1]
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
 
-    def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _peer = self.listener.accept()
-                with suppress(ssl.SSLError, OSError):
-                    near = self._context.wrap_socket(connection, server_side=True)
-                    far = socket.create_connection(("127.0.0.1", self._behind))
-                    threading.Thread(target=self._carry, args=(far, near, False), daemon=True).start()
-                    threading.Thread(target=self._carry, args=(near, far, True), daemon=True).start()
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
 
-    def _carry(self, source: socket.socket, sink: socket.socket, remember: bool) -> None:
+    async def _serve(self, near_in: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
+        far_in, far_out = await asyncio.open_connection("127.0.0.1", self._behind)
+        await asyncio.gather(self._carry(near_in, far_out, self.arrived), self._carry(far_in, near_out, bytearray()))
+
+    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, seen: bytearray) -> None:
         with suppress(OSError):
-            while data := source.recv(65536):
-                if remember:
-                    self.arrived += data
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
+            while data := await source.read(65536):
+                seen += data
+                sink.write(data)
+                await sink.drain()
+            sink.close()
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def pem(tmp_path: Path) -> Path:
 def front(rtmp_server: RtmpServer, pem: Path) -> Iterator[TlsFront]:
     front = TlsFront(pem, rtmp_server.port)
     yield front
-    front.listener.close()
+    front.stop()
 
 
 def test_trusted_server_receives_every_frame(
@@ -102,6 +104,26 @@ def test_trusted_server_receives_every_frame(
     assert (output.status.sent, output.status.failures) == (2, 0)
     wait_until(lambda: len(recorded(rtmp_server.recordings[0])[0]) == 50)
     assert KEY.encode() in front.arrived
+
+
+def test_session_tickets_before_the_first_byte_do_not_hold_the_client_up(
+    rtmp_server: RtmpServer, front: TlsFront, pem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TLS 1.3 servers send tickets unasked; a relay that waits for media behind them would stand still for 10 s."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    port = open_tls_relay("127.0.0.1", front.port)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        wait_until(lambda: is_refused(port))  # the relay has taken its one connection, and reads
+        client.sendall(b"C0 and C1")
+        wait_until(lambda: front.arrived == b"C0 and C1", within_s=5)
+
+
+def is_refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return True
+    return False
 
 
 def test_server_with_a_foreign_certificate_gets_no_key(rtmp_server: RtmpServer, front: TlsFront) -> None:
