@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compliance.errors import BadInput, Refused
+from compliance.errors import BadInput, Refused, VerificationFailed
 
 
 class FootageRefused(BadInput):
@@ -15,3 +15,11 @@ class ScriptRefused(BadInput):
 
 class AvatarNotReady(Refused):
     """The avatar is still being built, failed, or was destroyed."""
+
+
+class LikenessGone(Refused):
+    """A person's stored file, or the key to it, is not there; the key is destroyed with the consent."""
+
+
+class LikenessUnreadable(VerificationFailed):
+    """A stored file of a person, or the key to it, does not authenticate; none of its bytes is used."""

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from avatars import vault
 from avatars.capture.report import CaptureReport
 from avatars.capture.report import error as error_finding
 from avatars.clips import footage_clip
@@ -32,7 +33,7 @@ from avatars.models import Avatar, AvatarState, Recording, RecordingState, Scrip
 from avatars.preview import make_preview, preview_still
 from avatars.refusing import finding_of, refuse_footage, without_face
 from avatars.rendering import Disclosure, render
-from avatars.selectors import earlier_face
+from avatars.selectors import earlier_recorded
 from avatars.services import MODALITIES, enqueue_origin, require_consent_to_build
 from avatars.speech import Speech
 from avatars.speech.recorded import recorded_speech
@@ -78,8 +79,10 @@ def build_avatar(context: JobContext, *, avatar_id: UUID) -> dict[str, Any]:
             enqueue_origin(avatar)
         return {"state": avatar.state}
     engine = building_engine()
-    stages = StoredStages(avatar.id, f"{avatar.footage_sha256} {engine.name} {engine.version}", context)
-    with storage.local_copy(avatar.footage) as stored:
+    stages = StoredStages(
+        avatar.id, avatar.grant_id, f"{avatar.footage_sha256} {engine.name} {engine.version}", context
+    )
+    with vault.local_copy(avatar.grant_id, avatar.footage) as stored:
         try:
             clip, steps = footage_clip(context, avatar, stored)
             report, pictures = _checked(context, avatar, clip, steps, stages)
@@ -123,12 +126,10 @@ def _checked(
     return CaptureReport.from_json(found), found["pictures"]
 
 
-def _check_footage(
-    context: JobContext, avatar: Avatar, clip: Path, steps: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _check_footage(context: JobContext, avatar: Avatar, clip: Path, steps: list[dict[str, Any]]) -> dict[str, Any]:
     _refuse_what_declares_itself(clip)
     question = context.folder / "question.json"
-    question.write_text(json.dumps({"steps": steps, "earlier_face": earlier_face(avatar)}), encoding="utf-8")
+    question.write_text(json.dumps({"steps": steps, "earlier_face": _earlier_face(avatar)}), encoding="utf-8")
     return run_sandboxed(
         "avatars.capture",
         str(clip),
@@ -136,6 +137,16 @@ def _check_footage(
         limits=Limits(memory_mb=settings.AVOW_SANDBOX_MEMORY_MB, cpu_s=900, wall_s=900),
         progress=lambda line: context.progress(0.4 * float(line["progress"]), _("Checking the footage")),
     )
+
+
+def _earlier_face(avatar: Avatar) -> str:
+    """The face of the recording before this one, which the same person must be seen in; "" when there is none."""
+    earlier = earlier_recorded(avatar)
+    return "" if earlier is None else vault.open_text(earlier.grant_id, _face_name(earlier), earlier.face)
+
+
+def _face_name(avatar: Avatar) -> str:
+    return f"faces/{avatar.id}"
 
 
 def _refuse_what_declares_itself(clip: Path) -> None:
@@ -228,13 +239,15 @@ def _keep_model(
             context.confirm()
             require_consent_to_build(avatar.grant)
             locked = Avatar.objects.select_for_update().get(pk=avatar.pk, state=AvatarState.BUILDING)
-            storage.save_file(names["model"], package)
-            storage.save_file(names["preview"], film)
-            storage.save_bytes(names["poster"], picture)
+            vault.seal_file(avatar.grant_id, names["model"], package)
+            vault.seal_file(avatar.grant_id, names["preview"], film)
+            vault.seal_bytes(avatar.grant_id, names["poster"], picture)
             for name, pair in pairs.items():
-                storage.save_bytes(name, pair.picture)
+                vault.seal_bytes(avatar.grant_id, name, pair.picture)
             locked.findings = [finding.to_json() for finding in report.findings]
-            locked.facts, locked.face = without_face(report.facts), report.facts.get("face", "")
+            locked.facts = without_face(report.facts)
+            if face := report.facts.get("face", ""):
+                locked.face = vault.seal_text(avatar.grant_id, _face_name(avatar), face)
             locked.card, locked.bars = card.to_json(), {"floor": asdict(FLOOR), "good": asdict(GOOD)}
             if steps:
                 locked.capture = {**locked.capture, "steps": steps}
@@ -278,7 +291,7 @@ def perform_take(context: JobContext, *, take_id: UUID) -> dict[str, Any]:
     avatar, script, recording = _permitted_parts(claims)
     patterns = MarkPatterns.from_bytes(storage.read_bytes(permit.pattern))
     label = LabelSpec.from_dict(claims.label) if claims.label else None
-    with storage.local_copy(avatar.model) as model:
+    with vault.local_copy(avatar.grant_id, avatar.model) as model:
         context.progress(0.02, _("Speaking the script"))
         speech = _speech(model, script, recording)
         out = context.folder / "take.mp4"
@@ -299,16 +312,14 @@ def perform_take(context: JobContext, *, take_id: UUID) -> dict[str, Any]:
 
 def encoding_from_settings() -> Encoding:
     """The operator's choice of encoder."""
-    return Encoding(
-        codec=settings.AVOW_VIDEO_ENCODER, preset=settings.AVOW_VIDEO_PRESET, crf=settings.AVOW_VIDEO_CRF
-    )
+    return Encoding(codec=settings.AVOW_VIDEO_ENCODER, preset=settings.AVOW_VIDEO_PRESET, crf=settings.AVOW_VIDEO_CRF)
 
 
 def _speech(model: Path, script: Script, recording: Recording | None) -> Speech:
     """The person's own recording where the permit names one, else a synthetic voice."""
     if recording is None:
         return speak_as(model, script.text, script.language)
-    with storage.local_copy(recording.sound) as wave:
+    with vault.local_copy(recording.avatar.grant_id, recording.sound) as wave:
         if storage.sha256_file(wave) != recording.sha256:
             raise Refused("permit_recording_differs", _("The recording is not the one the permit names."))
         return recorded_speech(wave, script.text, script.language)

@@ -20,12 +20,13 @@ class AvatarState(models.TextChoices):
 class Avatar(models.Model):
     """A model of one consenting person, made from one clip under one grant; it dies with the grant.
 
-    `footage`, `model`, `poster` and `preview` are names in private storage; `digest` is the SHA-256 of the model
-    package. `face`: the usual face of the footage (`capture.identity`), for the same-person check. `capture`: what was
-    asked of a person who recorded in the browser, and where each step lies. `pictures`: number of a finding -> name of
-    its picture; kept for a day. `bars`: what the card was held against, "floor" and "good" (`engine.card.Bar`).
-    `origin`: the marks of doubles found in the footage ("marks"), or why nothing can be said ("problem").
-    `comparison`: the person's frames beside the double's (`comparison.Comparison`), with the names of the pictures.
+    `footage`, `model`, `poster` and `preview` are names in private storage, sealed (`vault`); `digest` is the SHA-256
+    of the model package, plain. `face`: the usual face of the footage (`capture.identity`), sealed too, for the
+    same-person check. `capture`: what was asked of a person who recorded in the browser, and where each step lies.
+    `pictures`: number of a finding -> name of its picture; kept for a day. `bars`: what the card was held against,
+    "floor" and "good" (`engine.card.Bar`). `origin`: the marks of doubles found in the footage ("marks"), or why
+    nothing can be said ("problem"). `comparison`: the person's frames beside the double's (`comparison.Comparison`),
+    with the names of the pictures.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -84,6 +85,33 @@ class Avatar(models.Model):
         return [name for name in (*whole, *self.pictures.values(), *compared) if name]
 
 
+class LikenessKey(models.Model):
+    """The key to everything stored of a person under one grant; see `likeness_keys`.
+
+    `wrapped` is base64, "" once it is destroyed; `master` the id of the custody's key that it is wrapped under.
+    """
+
+    grant = models.OneToOneField(
+        "consent.Grant", primary_key=True, on_delete=models.PROTECT, related_name="likeness_key"
+    )
+    master = models.CharField(max_length=16, blank=True)
+    wrapped = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    destroyed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(destroyed_at__isnull=True) & ~models.Q(wrapped="") & ~models.Q(master="")
+                | models.Q(destroyed_at__isnull=False, wrapped=""),
+                name="likeness_key_destroyed_holds_nothing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.grant_id)
+
+
 class Script(models.Model):
     """Words to be spoken. A text is never edited: a change is a new version, and legal reads that one.
 
@@ -131,8 +159,8 @@ class RecordingState(models.TextChoices):
 class Recording(models.Model):
     """A script spoken by the person whom an avatar copies: a take's voice in place of a synthetic one.
 
-    `upload` (what came) and `sound` (16-bit mono WAV) are names in private storage; `sha256` is that of `sound`,
-    `source_sha256` that of what it was made of.
+    `upload` (what came) and `sound` (16-bit mono WAV) are names in private storage, sealed (`vault`); `sha256` is that
+    of the plain `sound`, `source_sha256` that of what it was made of.
     `problem`: code of `recordings.PROBLEMS`. It dies with the avatar's grant.
     """
 

@@ -13,13 +13,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from avatars import vault
 from avatars.capture.report import error as error_finding
 from avatars.clips import footage_clip
 from avatars.errors import FootageRefused
 from avatars.models import Avatar, AvatarState
 from avatars.refusing import refuse_footage
 from avatars.services import enqueue_build, require_consent_to_build
-from compliance import storage
 from compliance.errors import BadInput
 from compliance.inspection.services import marks_in
 from compliance.jobs.context import JobContext
@@ -55,7 +55,7 @@ def _origin(context: JobContext, avatar: Avatar) -> dict[str, Any]:
     """The marks found, or the code of why nothing can be said."""
     step = partial(context.progress, step=_("Looking for the mark of a double"))
     try:
-        with storage.local_copy(avatar.footage) as stored:
+        with vault.local_copy(avatar.grant_id, avatar.footage) as stored:
             clip, _steps = footage_clip(context, avatar, stored)
             return {"marks": marks_in(clip, lambda share, _text: step(share), searched_s=settings.AVOW_ORIGIN_SEARCH_S)}
     except BadInput as error:

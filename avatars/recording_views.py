@@ -11,11 +11,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 from avatars import recordings, selectors
 from avatars.forms import RecordingForm
 from avatars.models import RecordingState, Script
+from avatars.showing import serve_sealed
 from compliance.accounts.access import role_required, signed_in
 from compliance.accounts.models import Role, User
 from compliance.accounts.selectors import has_role
 from compliance.errors import AvowError
-from compliance.release.media import serve
 
 studio = role_required(*selectors.STUDIO_ROLES)
 producer = role_required(Role.PRODUCER)
@@ -64,4 +64,4 @@ def recordings_context(user: User, script: Script) -> dict[str, object]:
 def recording_sound(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """The recording as it will be spoken, to listen to."""
     found = get_object_or_404(selectors.recordings_for(signed_in(request)), pk=pk)
-    return serve(request, found.sound, content_type="audio/wav")
+    return serve_sealed(request, found.avatar.grant_id, found.sound, content_type="audio/wav")

@@ -18,6 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from avatars import vault
 from avatars.clips import footage_clip
 from avatars.models import Avatar, Recording, RecordingSource, RecordingState, Script
 from compliance import storage
@@ -78,7 +79,7 @@ def add_recording(
     recording_id, stored, sha256 = uuid4(), "", avatar.footage_sha256
     if upload is not None:
         _require_size(upload_size)
-        stored, sha256 = storage.keep_upload(upload, f"recordings/{recording_id}.upload")
+        stored, sha256 = vault.seal_upload(avatar.grant_id, f"recordings/{recording_id}.upload", upload)
     known = Recording.objects.filter(avatar=avatar, script=script, source_sha256=sha256, state=RecordingState.READY)
     if (same := known.first()) is not None:
         storage.delete(stored)
@@ -134,7 +135,7 @@ def hear_recording(context: JobContext, *, recording_id: UUID) -> dict[str, Any]
     context.progress(0.1, _("Finding the words in the recording"))
     wave = context.folder / "sound.wav"
     try:
-        with storage.local_copy(recording.upload or recording.avatar.footage) as source:
+        with vault.local_copy(recording.avatar.grant_id, recording.upload or recording.avatar.footage) as source:
             heard = _heard(context, recording, source, wave)
     except BadInput as error:
         _refuse(context, recording, error.code)
@@ -142,7 +143,7 @@ def hear_recording(context: JobContext, *, recording_id: UUID) -> dict[str, Any]
     name, sha256 = f"recordings/{recording.id}.wav", storage.sha256_file(wave)
     with transaction.atomic():
         context.confirm()
-        storage.save_file(name, wave)
+        vault.seal_file(recording.avatar.grant_id, name, wave)
         Recording.objects.filter(pk=recording.pk).update(
             state=RecordingState.READY, sound=name, sha256=sha256, seconds=heard["seconds"], upload=""
         )

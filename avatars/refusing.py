@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
+from avatars import vault
 from avatars.models import Avatar, AvatarState
 from avatars.stages import forget_stages
 from compliance import storage
@@ -37,7 +38,7 @@ def refuse_footage(
             pictures=names,
         )
         for number, name in names.items():
-            storage.save_bytes(name, base64.b64decode(pictures[number]))
+            vault.seal_bytes(avatar.grant_id, name, base64.b64decode(pictures[number]))
     storage.delete(avatar.footage)
     forget_stages(avatar.id)
 

@@ -25,10 +25,10 @@ def recordable_grants_for(user: User) -> QuerySet[Grant]:
     return Grant.objects.filter(mine).select_related("principal", "grantee")
 
 
-def earlier_face(avatar: Avatar) -> str:
-    """The face of the newest other recording under the same consent, or one it replaces; "" when there is none."""
+def earlier_recorded(avatar: Avatar) -> Avatar | None:
+    """The newest other avatar with a known face under the same consent, or one it replaces."""
     others = Avatar.objects.filter(grant_id__in=lineage_ids(avatar.grant)).exclude(pk=avatar.pk).exclude(face="")
-    return others.order_by("-created_at").values_list("face", flat=True).first() or ""
+    return others.order_by("-created_at").first()
 
 
 def avatars_for(user: User) -> QuerySet[Avatar]:

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from avatars import vault
 from avatars.advice import advise
 from avatars.capture.bundle import write_bundle
 from avatars.capture.plan import CapturePlan
@@ -74,7 +75,7 @@ def start_avatar(
         raise BadInput("footage_too_large", text % {"limit": settings.AVOW_MAX_UPLOAD_MB})
     require_consent_to_build(grant)
     avatar_id = uuid4()
-    stored, sha256 = storage.keep_upload(upload, f"footage/{avatar_id}")
+    stored, sha256 = vault.seal_upload(grant.pk, f"footage/{avatar_id}", upload)
     with transaction.atomic():
         avatar = Avatar.objects.create(
             id=avatar_id,

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from django.db import transaction
 
+from avatars import vault
+from avatars.errors import LikenessUnreadable
 from compliance import storage
 from compliance.jobs.context import JobContext
 
@@ -17,10 +19,12 @@ NAMES = ("check", "survey", "bank")
 class StoredStages:
     """Stages of one avatar's build, written only while the job is still ours. See `engine.stages.Stages`.
 
-    `label` says of what and by which code they are: a stage under another label is not found.
+    They are sealed under the avatar's grant. `label` says of what and by which code they are: a stage under another
+    label is not found.
     """
 
     avatar_id: UUID
+    grant_id: UUID
     label: str
     context: JobContext
 
@@ -29,7 +33,11 @@ class StoredStages:
         stored = _place(self.avatar_id, name)
         if not storage.private().exists(stored):
             return None
-        label, _newline, content = storage.read_bytes(stored).partition(b"\n")
+        try:
+            kept = vault.read(self.grant_id, stored)
+        except LikenessUnreadable:  # a stage that does not authenticate is never believed, but made again
+            return None
+        label, _newline, content = kept.partition(b"\n")
         return content if label.decode("utf-8", "replace") == self.label else None
 
     def keep(self, name: str, content: bytes) -> None:
@@ -41,7 +49,7 @@ class StoredStages:
         """
         with transaction.atomic():
             self.context.confirm()
-            storage.save_bytes(_place(self.avatar_id, name), self.label.encode() + b"\n" + content)
+            vault.seal_bytes(self.grant_id, _place(self.avatar_id, name), self.label.encode() + b"\n" + content)
 
 
 def forget_stages(avatar_id: UUID) -> None:

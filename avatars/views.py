@@ -21,6 +21,7 @@ from avatars.forms import AvatarForm, ScriptForm, TakeForm
 from avatars.models import Avatar, AvatarState, Script
 from avatars.recording_views import recordings_context
 from avatars.recordings import recording_of
+from avatars.showing import serve_sealed
 from compliance.accounts.access import active_organisation, login_needed, role_required, signed_in
 from compliance.accounts.models import Organisation, Role, User
 from compliance.accounts.selectors import has_role
@@ -144,7 +145,7 @@ def avatar_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
 def avatar_poster(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """A still of the double."""
     found = get_object_or_404(selectors.avatars_visible_to(signed_in(request)).exclude(poster=""), pk=pk)
-    return serve(request, found.poster, content_type="image/jpeg")
+    return serve_sealed(request, found.grant_id, found.poster, content_type="image/jpeg")
 
 
 @require_GET
@@ -152,7 +153,7 @@ def avatar_poster(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 def avatar_preview(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """The double speaking, with words across every frame: see `preview`."""
     found = get_object_or_404(selectors.avatars_visible_to(signed_in(request)).exclude(preview=""), pk=pk)
-    return serve(request, found.preview, content_type="video/mp4")
+    return serve_sealed(request, found.grant_id, found.preview, content_type="video/mp4")
 
 
 @require_GET
@@ -163,7 +164,7 @@ def avatar_finding(request: HttpRequest, pk: UUID, number: int) -> HttpResponseB
     name = found.pictures.get(str(number))
     if name is None:
         raise Http404
-    return serve(request, name, content_type="image/jpeg")
+    return serve_sealed(request, found.grant_id, name, content_type="image/jpeg")
 
 
 @require_GET
@@ -174,7 +175,7 @@ def avatar_comparison(request: HttpRequest, pk: UUID, number: int) -> HttpRespon
     pairs = found.comparison.get("pairs", [])
     if number >= len(pairs):
         raise Http404
-    return serve(request, pairs[number]["picture"], content_type="image/jpeg")
+    return serve_sealed(request, found.grant_id, pairs[number]["picture"], content_type="image/jpeg")
 
 
 @require_GET

@@ -115,8 +115,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         # A writer takes the lock when its transaction begins, so no upgrade from read to write can fail half-way.
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
-        # FULL: a release that was announced must still be there after a power cut.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+        # FULL: a release that was announced must still be there after a power cut. secure_delete: what is erased, such
+        # as the key to a person's stored face, is overwritten in the file and not only forgotten.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
+        "PRAGMA secure_delete=ON;",
     }
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("AVOW_DB_CONN_MAX_AGE", default=60)
@@ -285,6 +287,7 @@ AVOW_SOCKETS = {"/ws/live/": "streaming.sockets.live_socket"}
 AVOW_WITHDRAWAL_STEPS = [
     ("jobs", "compliance.jobs.services.cancel_jobs_of_grant"),
     ("permits", "compliance.release.withdrawing.revoke_permits_of_grant"),
+    ("keys", "avatars.likeness_keys.destroy_key_of_grant"),
     ("takes", "compliance.release.withdrawing.cancel_takes_of_grant"),
     ("rooms", "streaming.services.stop_rooms_of_grant"),
     ("releases", "compliance.release.withdrawing.list_for_takedown"),

@@ -32,7 +32,7 @@ def local_copy(name: str) -> Iterator[Path]:
     try:
         path = Path(storage.path(name))
     except NotImplementedError:
-        with _held_folder() as folder:
+        with held_folder() as folder:
             copy = folder / Path(name).name
             with storage.open(name, "rb") as source, copy.open("wb") as target:
                 shutil.copyfileobj(source, target, CHUNK)
@@ -84,7 +84,7 @@ def read_bytes(name: str) -> bytes:
 
 def keep_upload(upload: BinaryIO, name: str) -> tuple[str, str]:
     """Store what `upload` still holds as `name`. Returns the stored name and the SHA-256."""
-    with _held_folder() as folder:
+    with held_folder() as folder:
         path = folder / "upload"
         with path.open("wb") as copy:
             shutil.copyfileobj(upload, copy, CHUNK)
@@ -93,7 +93,7 @@ def keep_upload(upload: BinaryIO, name: str) -> tuple[str, str]:
 
 # --- copies on this machine ---
 @contextmanager
-def _held_folder() -> Iterator[Path]:
+def held_folder() -> Iterator[Path]:
     """An empty folder for a copy. People's faces lie in it, so nobody may leave it behind: who is killed loses the lock
     on it, and whoever comes next deletes it.
     """

@@ -7,11 +7,11 @@ from pathlib import Path
 from unittest.mock import patch
 from uuid import uuid4
 
+from avatars import vault
 from avatars.demo import draw_presenter, seed
 from avatars.models import Avatar
 from avatars.services import FORMATS, start_avatar
 from bench.room.house import Impossible, run_jobs, wait_for
-from compliance import storage
 from compliance.consent.models import Grant
 from compliance.release.models import Review, ReviewState, TakeState
 from compliance.release.services import decide_review
@@ -72,10 +72,11 @@ def room_on_air(double: Avatar, *, size: tuple[int, int] = FORMATS["landscape"])
 def _twin(double: Avatar) -> Avatar:
     """The same model under a grant of its own, which may be withdrawn without the others."""
     model = f"bench/{uuid4().hex}.avatar"
-    with storage.local_copy(double.model) as path:
-        storage.save_file(model, path)
+    grant = _granted()
+    with vault.local_copy(double.grant_id, double.model) as path:
+        vault.seal_file(grant.pk, model, path)
     twin = Avatar.objects.get(pk=double.pk)
-    twin.pk, twin.grant, twin.model = uuid4(), _granted(), model
+    twin.pk, twin.grant, twin.model = uuid4(), grant, model
     twin.footage = twin.poster = twin.preview = ""
     twin._state.adding = True
     twin.save()

@@ -120,8 +120,8 @@ def work(shared: SharedTime, meter: Meter) -> None:
 def _perform(room: Room, shared: SharedTime, stopping: threading.Event) -> None:
     from django.conf import settings
 
+    from avatars import vault
     from avatars.engine.package import load_model
-    from compliance import storage
     from streaming.air.effort import Exertion
     from streaming.air.host import host_of
     from streaming.air.performer import GateLine, Stage
@@ -147,7 +147,7 @@ def _perform(room: Room, shared: SharedTime, stopping: threading.Event) -> None:
     spec = stream_spec(room.take.width, room.take.height, room.take.fps)
     always_full = Exertion(Pressure(late_s=math.inf, busy=math.inf))
     line = Line(Path(settings.AVOW_LIVE_SOCKET), room, lease.fence)
-    with storage.local_copy(room.avatar.model) as model:
+    with vault.local_copy(room.avatar.grant_id, room.avatar.model) as model:
         voice = load_model(model).voice
         Stage(room, lease, line, host, stopping, _clock_that_never_waits(spec.fps), spec, always_full, voice).run(model)
 

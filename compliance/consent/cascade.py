@@ -25,7 +25,7 @@ from compliance.ledger.services import record as log
 logger = logging.getLogger(__name__)
 
 # Updates of a few rows: they take effect with the withdrawal itself, not a moment later.
-AT_ONCE = frozenset({"jobs", "permits"})
+AT_ONCE = frozenset({"jobs", "permits", "keys"})
 
 
 def start(withdrawal: Withdrawal) -> None:

@@ -127,6 +127,7 @@ STEP_NAMES: dict[str, Text] = {
     "permits": gettext_lazy("Permits are revoked"),
     "takes": gettext_lazy("Unfinished recordings are cancelled and deleted"),
     "releases": gettext_lazy("Published videos are withdrawn here and listed for takedown"),
+    "keys": gettext_lazy("The key to what is stored of the person's face and voice is destroyed"),
     "avatars": gettext_lazy("Models and footage of the person are destroyed"),
 }
 

@@ -32,6 +32,7 @@ class KeyPurpose(StrEnum):
     CA_ISSUING = "ca_issuing"
     WEBHOOK = "webhook"
     OUTPUT = "output"
+    LIKENESS = "likeness"
 
 
 class KeyAlgorithm(StrEnum):
@@ -55,6 +56,7 @@ ALGORITHMS: dict[KeyPurpose, KeyAlgorithm] = {
     KeyPurpose.CA_ISSUING: KeyAlgorithm.P384,
     KeyPurpose.WEBHOOK: KeyAlgorithm.SECRET_256,
     KeyPurpose.OUTPUT: KeyAlgorithm.HPKE_P256,
+    KeyPurpose.LIKENESS: KeyAlgorithm.SECRET_256,
 }
 
 HOLDERS: dict[KeyPurpose, frozenset[ProcessRole]] = {
@@ -68,6 +70,7 @@ HOLDERS: dict[KeyPurpose, frozenset[ProcessRole]] = {
     KeyPurpose.CA_ISSUING: frozenset({ProcessRole.SETUP}),
     KeyPurpose.WEBHOOK: frozenset({ProcessRole.WEB}),
     KeyPurpose.OUTPUT: frozenset({ProcessRole.OUTPUTS}),
+    KeyPurpose.LIKENESS: frozenset({ProcessRole.WEB, ProcessRole.WORKER, ProcessRole.INSPECTOR}),
 }
 
 ROLES_WITH_SECRET: tuple[ProcessRole, ...] = tuple(

@@ -38,6 +38,7 @@ class Event(StrEnum):
     AVATARS_FOOTAGE_DESTROYED = "avatars:footage:destroyed"
     AVATARS_AVATAR_BUILT = "avatars:avatar:built"
     AVATARS_AVATAR_DESTROYED = "avatars:avatar:destroyed"
+    AVATARS_KEY_DESTROYED = "avatars:key:destroyed"
 
     STREAMING_ROOM_ON_AIR = "streaming:room:on_air"
     STREAMING_ROOM_ENDED = "streaming:room:ended"

@@ -28,11 +28,11 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from avatars import vault
 from avatars.engine.package import load_model
 from avatars.label import LabelOverlay
 from avatars.media import frame_of, planes_of
 from avatars.speech import Phone, Speech, SpeechError, Voice, speak
-from compliance import storage
 from compliance.errors import AvowError
 from compliance.release.permits import PermitClaims, verify_permit
 from compliance.release.selectors import permit_key
@@ -420,7 +420,7 @@ def _session(
     spec = stream_spec(room.take.width, room.take.height, room.take.fps)
     gate = GateLine(socket_path, room, lease.fence)
     try:
-        with storage.local_copy(room.avatar.model) as model:
+        with vault.local_copy(room.avatar.grant_id, room.avatar.model) as model:
             with lease.held():
                 voice = load_model(model).voice
             Stage(room, lease, gate, host, stopping, RoomClock(spec.fps), spec, exertion, voice).run(model)

@@ -57,14 +57,23 @@ def test_no_role_but_a_holder_can_use_a_key(custody_of: CustodyOf, role: Process
             custody.secret(purpose)
 
 
-def test_worker_and_scheduler_hold_nothing_and_have_no_secret(places: Places) -> None:
-    for role in (ProcessRole.WORKER, ProcessRole.SCHEDULER):
-        assert not any(role in holders for holders in HOLDERS.values())
-        assert not secret_path(places.secrets, role).exists()
+def held_by(role: ProcessRole) -> set[KeyPurpose]:
+    return {purpose for purpose, holders in HOLDERS.items() if role in holders}
 
 
-def test_web_holds_what_checks_a_platform_and_nothing_that_signs_or_marks() -> None:
-    assert [purpose for purpose, holders in HOLDERS.items() if ProcessRole.WEB in holders] == [KeyPurpose.WEBHOOK]
+def test_the_scheduler_holds_nothing_and_has_no_secret(places: Places) -> None:
+    assert held_by(ProcessRole.SCHEDULER) == set()
+    assert not secret_path(places.secrets, ProcessRole.SCHEDULER).exists()
+
+
+def test_worker_and_web_hold_nothing_that_signs_or_marks() -> None:
+    assert held_by(ProcessRole.WORKER) == {KeyPurpose.LIKENESS}
+    assert held_by(ProcessRole.WEB) == {KeyPurpose.WEBHOOK, KeyPurpose.LIKENESS}
+
+
+def test_what_signs_for_the_public_cannot_open_a_person_s_files() -> None:
+    for role in (ProcessRole.GATE, ProcessRole.OUTPUTS, ProcessRole.SEQUENCER, ProcessRole.TSA, ProcessRole.SETUP):
+        assert KeyPurpose.LIKENESS not in held_by(role)
 
 
 def test_what_web_seals_for_outputs_it_cannot_read_again(custody_of: CustodyOf, keystore: object) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from avatars.models import Avatar, AvatarState, Recording
+from avatars.models import Avatar, AvatarState, LikenessKey, Recording
 from compliance import storage
 from compliance.consent.models import CascadeStep, Grant, StepState, Withdrawal
 from compliance.jobs.models import Job, JobState
@@ -120,6 +120,7 @@ def _entries() -> Iterator[str]:
         (Event.RELEASE_ASSET_QUARANTINED, Quarantine.objects.all()),
         (Event.AVATARS_AVATAR_BUILT, Avatar.objects.filter(ready_at__isnull=False)),
         (Event.AVATARS_AVATAR_DESTROYED, Avatar.objects.filter(state=AvatarState.DESTROYED)),
+        (Event.AVATARS_KEY_DESTROYED, LikenessKey.objects.filter(destroyed_at__isnull=False).exclude(master="")),
     ):
         expected.update((event.value, str(pk)) for pk in rows.values_list("pk", flat=True))
     for withdrawal in Withdrawal.objects.all():

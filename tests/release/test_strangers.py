@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from avatars.models import Avatar, Recording, Script
+from avatars.vault import seal_bytes
 from compliance import storage
 from compliance.accounts.models import Membership, Organisation, OrganisationKind, Role, User
 from compliance.consent.asking import request_grant, request_use
@@ -94,11 +95,11 @@ def things(world: World) -> dict[str, Any]:
     )
     avatar = Avatar.objects.create(
         organisation=world.brand, grant=grant, created_by=world.producer, name="Mei", footage_name="c",
-        footage_sha256="a" * 64, poster=storage.save_bytes("posters/x.jpg", b"still"),
-        preview=storage.save_bytes("previews/x.mp4", b"film"),
-        pictures={"1": storage.save_bytes("findings/x.jpg", b"still")},
+        footage_sha256="a" * 64, poster=seal_bytes(grant.pk, "posters/x.jpg", b"still"),
+        preview=seal_bytes(grant.pk, "previews/x.mp4", b"film"),
+        pictures={"1": seal_bytes(grant.pk, "findings/x.jpg", b"still")},
         comparison={"pairs": 2 * [
-            {"picture": storage.save_bytes("comparisons/x.jpg", b"still"), "at_s": 1, "sound": "a", "opening": 0.1,
+            {"picture": seal_bytes(grant.pk, "comparisons/x.jpg", b"still"), "at_s": 1, "sound": "a", "opening": 0.1,
              "drawn_opening": 0.1}
         ]},
     )  # fmt: skip
@@ -107,7 +108,7 @@ def things(world: World) -> dict[str, Any]:
     )
     recording = Recording.objects.create(
         organisation=world.brand, created_by=world.producer, avatar=avatar, script=script, source="upload", name="x",
-        sound=storage.save_bytes("recordings/x.wav", b"sound"), sha256="d" * 64, seconds=1.0, state="ready",
+        sound=seal_bytes(grant.pk, "recordings/x.wav", b"sound"), sha256="d" * 64, seconds=1.0, state="ready",
     )  # fmt: skip
     Quarantine.objects.create(take=take, organisation=world.brand, file="", sha256="e" * 64, reasons=[])
     room = Room.objects.create(

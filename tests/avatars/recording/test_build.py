@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from avatars import making, services
+from avatars import making, services, vault
 from avatars.engine import AvatarCard
 from avatars.engine.warp_engine import WarpEngine
 from avatars.models import Avatar, AvatarState, Recording
@@ -140,8 +140,11 @@ def test_paused_resumed_shown_held_and_withdrawn(
     recording = Recording.objects.get()
     assert recording_of(release.take) == recording and release.take.estimated_s == recording.seconds
     assert abs(release.duration_s - recording.seconds) < 0.1
-    storage.save_bytes(recording.sound, b"another voice")
+    vault.seal_bytes(world.grant.pk, recording.sound, b"another voice")
     with pytest.raises(CommandError, match="permit_recording_differs"):
+        avatar_command(*order)
+    storage.save_bytes(recording.sound, b"another voice")
+    with pytest.raises(CommandError, match="likeness_not_sealed"):
         avatar_command(*order)
     script.write_text("好。", encoding="utf-8")
     with pytest.raises(CommandError, match="alignment_text_differs"):

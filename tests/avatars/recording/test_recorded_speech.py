@@ -12,7 +12,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from avatars import recordings, services
+from avatars import recordings, services, vault
 from avatars.models import Avatar, AvatarState, Recording, RecordingState, Script
 from avatars.presenter.performance import rehearse
 from avatars.speech import Phone, Speech, Voice, speak, write_wave
@@ -91,7 +91,8 @@ def test_a_recording_is_approved_by_digest_spoken_as_it_is_and_dies_with_the_con
     assert recordings.recording_of(order(world, avatar, script, None)) is None
     world.run_jobs()
     review = Review.objects.get(kind="script", digest=take.script_digest)
-    assert review.content["recording"]["sha256"] == recording.sha256 == storage.sha256_file(files / recording.sound)
+    with vault.local_copy(world.grant.pk, recording.sound) as plain:
+        assert review.content["recording"]["sha256"] == recording.sha256 == storage.sha256_file(plain)
     legal = Client()
     legal.force_login(world.legal)
     assert f"/studio/recordings/{recording.pk}.wav" in legal.get(f"/legal/reviews/{review.pk}/").content.decode()
@@ -100,7 +101,8 @@ def test_a_recording_is_approved_by_digest_spoken_as_it_is_and_dies_with_the_con
     world.approve_all()
     world.run_jobs()
     take.refresh_from_db()
-    spoken = recorded_speech(files / recording.sound, TEXT, "zh")
+    with vault.local_copy(world.grant.pk, recording.sound) as plain:
+        spoken = recorded_speech(plain, TEXT, "zh")
     errors = [abs(one.start_s - two.start_s) for one, two in zip(spoken.words, said.words, strict=True)]
     assert np.median(errors) < 0.06 and spoken.duration_s == pytest.approx(said.duration_s, abs=0.01)
 
@@ -140,7 +142,7 @@ def test_the_minute_of_another_text_is_not_heard(world: World, files: Path, monk
     """The text that was read in the browser is known, so another script is refused without listening."""
     steps = [{"key": "reading", "least_s": 20, "silent": False, "start_s": 0.0, "end_s": 20.0}]
     capture = {"language": "zh", "reading": "别的话。", "steps": steps}
-    avatar = avatar_of(world, capture=capture, footage=storage.save_bytes("footage/one", b"bundle"))
+    avatar = avatar_of(world, capture=capture, footage=vault.seal_bytes(world.grant.pk, "footage/one", b"bundle"))
     monkeypatch.setattr(recordings, "footage_clip", lambda _context, _avatar, source: (source, steps))
     recording = add(world, avatar, script_of(world), None)
     assert recording.problem == "recording_other_words"
@@ -150,7 +152,7 @@ def test_the_minute_of_another_text_is_not_heard(world: World, files: Path, monk
 def test_the_consented_footage_is_heard(world: World, presenter_clip: Path, files: Path) -> None:
     """Footage of which nobody knows the words is heard whole, with the script as what is said in it."""
     text = next(part.text for part in rehearse(11, "zh", 1).segments if part.kind == "read")
-    avatar = avatar_of(world, footage=storage.save_file("footage/two", presenter_clip))
+    avatar = avatar_of(world, footage=vault.seal_file(world.grant.pk, "footage/two", presenter_clip))
     recording = add(world, avatar, script_of(world, text), None)
     assert recording.state == RecordingState.READY, recording.problem
     assert recording.seconds == pytest.approx(11, abs=0.1)
