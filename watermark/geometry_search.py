@@ -15,7 +15,7 @@ from watermark.evidence_map import evidence_map
 from watermark.geometry import Geometry
 from watermark.keyed_sweep import KeyedSweep
 from watermark.periodicity import Lattice, Periodicity
-from watermark.refinement import agreement, refined, straight
+from watermark.refinement import agreement, refined, sketched, straight
 from watermark.residual import Level, View, Window
 from watermark.synchronisation import level_for
 
@@ -23,6 +23,7 @@ _REPEATS = 4.6  # score of a lattice below which the repetition is noise
 _LATTICES = 6
 _CANDIDATES = 3
 _PLAUSIBLE = 4.8  # synchronisation score before the ascent, at the best of 4096 shifts
+_RISES = 5.2  # half-way up; with its perspective still to be found, a tile that can be read shows at 6 or more
 _STANDS_OUT = 5.6  # and after it; what noise reaches
 _STEP = 0.006  # relative change of scale, or radians, that turns the outermost carriers by about a radian
 _SCALES = {Level.REFERENCE: (0.68, 1.6), Level.COARSE: (1.45, 4.2), Level.FINE: (0.24, 0.72)}
@@ -45,6 +46,7 @@ class GeometrySearch:
         self._sums: dict[Level, list[View]] = {}
         self._sweeps: dict[Level, list[KeyedSweep]] = {}
         self._repetitions: dict[Level, Periodicity] = {}
+        self._climbed: dict[tuple[Level, int], list[Geometry]] = {}
         self._tried: list[Geometry] = []
 
     def likely(self) -> Iterator[Geometry]:
@@ -117,10 +119,21 @@ class GeometrySearch:
             return
         view, sweep = self.views(level)[which], self._keyed(level)[which]
         start = supposed[int(index)]
-        geometry, score = refined(start, view, self._carriers, sweep)
+        sketch, score = sketched(start, sweep)
+        if score < _RISES or self._was_here(level, int(which), sketch):
+            return
+        geometry, score = refined(sketch, view, self._carriers)
         yield from self._new(geometry, score)
         if not geometry.upright:
             yield from self._new(*straight(start, view, self._carriers))
+
+    def _was_here(self, level: Level, which: int, sketch: Geometry) -> bool:
+        """Whether an ascent in the same residual came to the same place before: one tile draws many to it."""
+        climbed = self._climbed.setdefault((level, which), [])
+        if any(_same(sketch, other) for other in climbed):
+            return True
+        climbed.append(sketch)
+        return False
 
     def _new(self, geometry: Geometry, score: float) -> Iterator[Geometry]:
         if score >= _STANDS_OUT and not any(_same(geometry, other) for other in self._tried):
