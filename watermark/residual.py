@@ -77,9 +77,10 @@ class Window:
             self._views[level] = self._view(level)
         return self._views[level]
 
-    def seen_with(self, suppress: Callable[[Tensor], Tensor]) -> Window:
-        """The same frames with another suppression of the picture."""
-        return replace(self, suppress=suppress)
+    def seen_with(self, suppress: Callable[[Tensor], Tensor], most: int) -> Window:
+        """At most so many of the same frames with another suppression of the picture, spread over the window."""
+        lumas = self.lumas[:: -(-len(self.lumas) // most)]
+        return replace(self, suppress=suppress, lumas=lumas)
 
     def in_less_detail(self, most: int) -> Window:
         """The same with at most so many frames at the fine scale."""
