@@ -15,7 +15,7 @@ from watermark.evidence_map import evidence_map
 from watermark.geometry import Geometry
 from watermark.keyed_sweep import KeyedSweep
 from watermark.periodicity import Lattice, Periodicity
-from watermark.refinement import agreement, refined, sketched, straight
+from watermark.refinement import RISES, STANDS_OUT, agreement, refined, sketched, straight
 from watermark.residual import Level, View, Window
 from watermark.synchronisation import level_for
 
@@ -23,8 +23,6 @@ _REPEATS = 4.6  # score of a lattice below which the repetition is noise
 _LATTICES = 6
 _CANDIDATES = 3
 _PLAUSIBLE = 4.8  # synchronisation score before the ascent, at the best of 4096 shifts
-_RISES = 5.2  # half-way up; with its perspective still to be found, a tile that can be read shows at 6 or more
-_STANDS_OUT = 5.6  # and after it; what noise reaches
 _STEP = 0.006  # relative change of scale, or radians, that turns the outermost carriers by about a radian
 _SCALES = {Level.REFERENCE: (0.68, 1.6), Level.COARSE: (1.45, 4.2), Level.FINE: (0.24, 0.72)}
 _LIKELY_DEG, _LARGEST_DEG = 5.0, 16.0
@@ -72,7 +70,9 @@ class GeometrySearch:
         if level not in self._sums:
             views = [window.view(level) for window in self._windows]
             middle = len(views) // 2
-            groups = [views] if len(views) < 4 else [views, views[:middle], views[middle:]]
+            # At the fine level there is a frame a second, which is too little to be halved.
+            whole = len(views) < 4 or level is Level.FINE
+            groups = [views] if whole else [views, views[:middle], views[middle:]]
             self._sums[level] = [View(sum((v.residual for v in g[1:]), g[0].residual), g[0].tile) for g in groups]
         return self._sums[level]
 
@@ -120,7 +120,7 @@ class GeometrySearch:
         view, sweep = self.views(level)[which], self._keyed(level)[which]
         start = supposed[int(index)]
         sketch, score = sketched(start, sweep)
-        if score < _RISES or self._was_here(level, int(which), sketch):
+        if score < RISES or self._was_here(level, int(which), sketch):
             return
         geometry, score = refined(sketch, view, self._carriers)
         yield from self._new(geometry, score)
@@ -136,7 +136,7 @@ class GeometrySearch:
         return False
 
     def _new(self, geometry: Geometry, score: float) -> Iterator[Geometry]:
-        if score >= _STANDS_OUT and not any(_same(geometry, other) for other in self._tried):
+        if score >= STANDS_OUT and not any(_same(geometry, other) for other in self._tried):
             self._tried.append(geometry)
             yield geometry
 

@@ -16,6 +16,12 @@ from watermark.synchronisation import polarity, whiten
 Move = Callable[[Geometry], Geometry]
 Moves = Callable[[float], Iterable[tuple[Move, Move]]]
 
+RISES = 5.2
+"""Score half-way up: with its perspective still to be found, a tile that can be read shows at 6 or more."""
+
+STANDS_OUT = 5.6
+"""Score of a geometry that is worth a reading; what noise reaches."""
+
 _STEPS = (0.004, 0.002, 0.001, 0.0005)
 _TILT_STEPS = (0.012, 0.006, 0.003)
 _CLEAR = 15.0  # of at most about 22: a score that no perspective could raise by much
@@ -30,13 +36,15 @@ def agreement(view: View, carriers: Carriers, geometry: Geometry) -> tuple[float
 
 def refined(geometry: Geometry, view: View, carriers: Carriers) -> tuple[Geometry, float]:
     """Ascends the synchronisation score from where `sketched` came to: perspective, if it is not clear yet, and at last
-    whatever is simpler and explains as much.
+    whatever is simpler and explains as much. What does not stand out is left as it is.
     """
     score, _ = agreement(view, carriers, geometry)
-    if score < _CLEAR:
+    if RISES <= score < _CLEAR:
         tilted, higher = _ascended(geometry, score, view, carriers, _TILT_STEPS, _tilt_moves)
         if higher > _TILTED * score:
             geometry, score = _ascended(tilted, higher, view, carriers, _STEPS[1:], _affine_moves)
+    if score < STANDS_OUT:
+        return geometry, score
     geometry, score = _simplified(geometry, score, view, carriers)
     _, inverted = agreement(view, carriers, geometry)
     return replace(geometry, inverted=inverted), score
