@@ -14,7 +14,7 @@ from watermark.lattice import frequencies
 from watermark.payload import Payload
 from watermark.polar import decode, encode
 from watermark.spectrum import Lines
-from watermark.synchronisation import Sighting, settled_score
+from watermark.synchronisation import Sighting
 
 P_ACCEPT = 1e-12
 """A mark is reported only if the bound on its being chance, all attempts of the file counted, is at most
@@ -22,7 +22,6 @@ this.
 """
 
 _PATHS, _MORE_PATHS = 32, 1024  # of the list decoder: six milliseconds, and ten times as much
-_PROMISING = 6.5  # synchronisation score from which more paths are worth it; what is no mark stays below
 _CHECKED = 32  # best words of a list whose check is tried: one of 32 bits must not be tried on thousands
 _NEAR_CYCLES = 4.0  # how far a carrier's reliability is learnt from
 _PRIOR_CARRIERS = 4.0  # the mean of all weighs as much as this many carriers close by
@@ -49,13 +48,15 @@ class Decoder:
         distance = place[carriers.data][:, None] - place[carriers.sync][None, :]
         self._near = np.exp(-(distance**2).sum(axis=2) / (2 * _NEAR_CYCLES**2))
 
-    def decode(self, sightings: Sequence[Sighting]) -> Decoded | None:
-        """The mark that the weighted sum of the sightings shows; None if check or bound fails."""
+    def decode(self, sightings: Sequence[Sighting], *, thorough: bool) -> Decoded | None:
+        """The mark that the weighted sum of the sightings shows; None if check or bound fails.
+
+        thorough: whether more paths are worth it where the first ones show nothing.
+        """
         total = np.sum([s.score * s.still for s in sightings], axis=0)
         data = total[self._carriers.data] * self._reliability(total)
         soft = (data * np.exp(-1j * self._carriers.theta[self._carriers.data])).real
-        promising = settled_score(total, self._carriers.theta, self._carriers.sync) >= _PROMISING
-        for paths in (_PATHS, _MORE_PATHS) if promising else (_PATHS,):
+        for paths in (_PATHS, _MORE_PATHS) if thorough else (_PATHS,):
             self.attempts += 1
             for bits in decode(soft, paths)[:_CHECKED]:
                 mark = self._payload.mark(bits)

@@ -22,7 +22,7 @@ from watermark.keys import Key
 from watermark.lattice import TILE_AT_REFERENCE
 from watermark.payload import Payload
 from watermark.residual import Level, Window, WindowSampler
-from watermark.synchronisation import Sighting, align, settled_mark_score, sight
+from watermark.synchronisation import Sighting, align, level_for, settled_mark_score, sight
 
 _UNTURNED = (Geometry(), Geometry(flip=True))
 _P_SHOWS = 1e-4  # bound below which a window is counted to a mark that was decoded from its clip
@@ -30,8 +30,10 @@ _OWN_SHARE = 0.6  # of the score a window reaches by itself, which the common sh
 _MIN_SYNC = 4.7  # most empty windows stay below at their best shift; saves hopeless decodings
 _MIN_SUM_SYNC = 5.8  # the same for windows by themselves; a mark that can be decoded shows at 8.6 +- 1
 _MIN_JOINT_SYNC = 5.2  # the same for the best beginning of all windows together
+_PROMISING = 6.5  # at one place or beginning, from which more paths are worth it; what is no mark seldom gets there
 _STRETCH = 12  # windows that are read together: at most three time slots
 _JOIN_GAP_S = 2.5
+_LEARNED_FRAMES = 24  # of a stretch that the learned suppression sees, for ten times the price: what more show is alike
 _FINE_FRAMES = 12  # that a stretch looks at in all detail: five of a single second, one of each of ten
 
 
@@ -56,14 +58,14 @@ class Detection:
 @dataclass(frozen=True)
 class Pose:
     """How the tile lies in a picture; where it was looked for, which part of the picture shows it; whether it takes the
-    learned host suppression to see it; the level, if it is not that which suits the size; and the part between plain
-    bars, if it is that which is looked at.
+    learned host suppression to see it, and whether in detail too; and the part between plain bars, if it is that which
+    is looked at.
     """
 
     geometry: Geometry
     region: Tensor | None = None
     learned: bool = False
-    level: Level | None = None
+    detailed: bool = False
     inset: Inset | None = None
 
     @property
@@ -173,7 +175,10 @@ class _Stretch:
     def _made(self, within: Inset | None, learned: bool) -> Sequence[Window] | None:
         if learned:
             network, plain = _network(self._device), self.windows(within, learned=False)
-            return None if network is None or plain is None else [w.seen_with(network.residual) for w in plain]
+            if network is None or plain is None:
+                return None
+            most = max(1, _LEARNED_FRAMES // len(plain))
+            return [w.seen_with(network.residual, most) for w in plain]
         assert within is not None, "the whole windows are there from the start"
         whole = self._seen[None, False]
         return [within.cut_out(window) for window in whole] if all(map(within.fits, whole)) else None
@@ -228,8 +233,8 @@ class _Detector:
             like = replace(like, learned=True)
             # What looks like bars may be a plain wall of the picture, so it is looked at in whole as well.
             for part in dict.fromkeys((within, None)):
-                for level in (Level.REFERENCE, Level.FINE):
-                    yield from _untouched(replace(like, level=level, inset=part))
+                for detailed in (False, True):
+                    yield from _untouched(replace(like, detailed=detailed, inset=part))
             search = GeometrySearch(clearer, self._carriers)
             yield from self._in_parts(search, search.likely(), like)
         yield from self._in_parts(search, search.unlikely(), like)
@@ -240,9 +245,9 @@ class _Detector:
             pose = replace(like, geometry=geometry)
             yield pose
             yield replace(pose, region=search.region(geometry))
-            if pose.learned:
+            if pose.learned and level_for(geometry) is not Level.FINE:
                 # Fewer frames, but in all their detail: heavy compression often leaves more there.
-                yield replace(pose, level=Level.FINE)
+                yield replace(pose, detailed=True)
 
     def _first_readable(self, stretch: _Stretch, poses: Iterable[Pose]) -> Pose | None:
         for pose in poses:
@@ -253,7 +258,7 @@ class _Detector:
 
     def _read_as(self, windows: Sequence[Window], pose: Pose) -> bool:
         """Reads whatever marks the windows show in one pose; True if there was any."""
-        left = [sight(window, self._carriers, pose.geometry, pose.region, pose.level) for window in windows]
+        left = [sight(window, self._carriers, pose.geometry, pose.region, detailed=pose.detailed) for window in windows]
         found = False
         while left and (decoded := self._decode_together(left) or self._decode_apart(left)) is not None:
             mark, p_false, shown = decoded
@@ -267,18 +272,24 @@ class _Detector:
 
     def _decode_together(self, sightings: Sequence[Sighting]) -> Decoded | None:
         score, aligned = align(sightings, self._carriers)
-        return self._decoder.decode(aligned) if score >= _MIN_JOINT_SYNC else None
+        return self._decoder.decode(aligned, thorough=score >= _PROMISING) if score >= _MIN_JOINT_SYNC else None
 
-    def _decode_apart(self, sightings: Sequence[Sighting]) -> Decoded | None:
-        """Decodes windows that show the tile by themselves, all or in halves: the mark may change half-way."""
+    def _decode_apart(self, sightings: Sequence[Sighting], *, parted: bool = False) -> Decoded | None:
+        """Decodes windows that show the tile by themselves, all or in halves: the mark may change half-way.
+
+        Windows that were each moved to where they like it best add up to a high score whatever they hold, so what one
+        of them reaches says how promising they are; and a still picture shows its noise in every half, so once.
+        """
         clear = [s for s in sightings if s.score >= _MIN_SYNC]
         if math.hypot(*(s.score for s in clear)) < _MIN_SUM_SYNC:
             return None
-        decoded = self._decoder.decode(clear)
+        promising = max(s.score for s in clear) >= _PROMISING
+        decoded = self._decoder.decode(clear, thorough=promising and not parted)
         if decoded is not None or len(clear) == 1:
             return decoded
         middle = len(clear) // 2
-        return self._decode_apart(clear[:middle]) or self._decode_apart(clear[middle:])
+        halves = clear[:middle], clear[middle:]
+        return next(filter(None, (self._decode_apart(half, parted=True) for half in halves)), None)
 
     def _shows(self, sighting: Sighting, phases: Phases, alone: float) -> bool:
         """Whether a window shows a mark, and not more clearly a tile that stands elsewhere.

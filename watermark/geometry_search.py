@@ -15,7 +15,7 @@ from watermark.evidence_map import evidence_map
 from watermark.geometry import Geometry
 from watermark.keyed_sweep import KeyedSweep
 from watermark.periodicity import Lattice, Periodicity
-from watermark.refinement import agreement, refined, straight
+from watermark.refinement import RISES, STANDS_OUT, agreement, refined, sketched, straight
 from watermark.residual import Level, View, Window
 from watermark.synchronisation import level_for
 
@@ -23,7 +23,6 @@ _REPEATS = 4.6  # score of a lattice below which the repetition is noise
 _LATTICES = 6
 _CANDIDATES = 3
 _PLAUSIBLE = 4.8  # synchronisation score before the ascent, at the best of 4096 shifts
-_STANDS_OUT = 5.6  # and after it; what noise reaches
 _STEP = 0.006  # relative change of scale, or radians, that turns the outermost carriers by about a radian
 _SCALES = {Level.REFERENCE: (0.68, 1.6), Level.COARSE: (1.45, 4.2), Level.FINE: (0.24, 0.72)}
 _LIKELY_DEG, _LARGEST_DEG = 5.0, 16.0
@@ -45,6 +44,7 @@ class GeometrySearch:
         self._sums: dict[Level, list[View]] = {}
         self._sweeps: dict[Level, list[KeyedSweep]] = {}
         self._repetitions: dict[Level, Periodicity] = {}
+        self._climbed: dict[tuple[Level, int], list[Geometry]] = {}
         self._tried: list[Geometry] = []
 
     def likely(self) -> Iterator[Geometry]:
@@ -70,7 +70,9 @@ class GeometrySearch:
         if level not in self._sums:
             views = [window.view(level) for window in self._windows]
             middle = len(views) // 2
-            groups = [views] if len(views) < 4 else [views, views[:middle], views[middle:]]
+            # At the fine level there is a frame a second, which is too little to be halved.
+            whole = len(views) < 4 or level is Level.FINE
+            groups = [views] if whole else [views, views[:middle], views[middle:]]
             self._sums[level] = [View(sum((v.residual for v in g[1:]), g[0].residual), g[0].tile) for g in groups]
         return self._sums[level]
 
@@ -117,13 +119,24 @@ class GeometrySearch:
             return
         view, sweep = self.views(level)[which], self._keyed(level)[which]
         start = supposed[int(index)]
-        geometry, score = refined(start, view, self._carriers, sweep)
+        sketch, score = sketched(start, sweep)
+        if score < RISES or self._was_here(level, int(which), sketch):
+            return
+        geometry, score = refined(sketch, view, self._carriers)
         yield from self._new(geometry, score)
         if not geometry.upright:
             yield from self._new(*straight(start, view, self._carriers))
 
+    def _was_here(self, level: Level, which: int, sketch: Geometry) -> bool:
+        """Whether an ascent in the same residual came to the same place before: one tile draws many to it."""
+        climbed = self._climbed.setdefault((level, which), [])
+        if any(_same(sketch, other) for other in climbed):
+            return True
+        climbed.append(sketch)
+        return False
+
     def _new(self, geometry: Geometry, score: float) -> Iterator[Geometry]:
-        if score >= _STANDS_OUT and not any(_same(geometry, other) for other in self._tried):
+        if score >= STANDS_OUT and not any(_same(geometry, other) for other in self._tried):
             self._tried.append(geometry)
             yield geometry
 

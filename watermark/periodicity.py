@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -62,8 +63,7 @@ class Periodicity:
         found = [
             lattice
             for low, high, correlation in self._bands
-            for aspect in aspects
-            for lattice in self._peaks(correlation, low, high, aspect, largest_angle, count)
+            for lattice in self._peaks(correlation, low, high, aspects, largest_angle, count)
         ]
         return sorted(found, key=lambda lattice: -lattice.score)[:count]
 
@@ -92,32 +92,41 @@ class Periodicity:
         return share
 
     def _peaks(
-        self, correlation: Tensor, low: float, high: float, aspect: float, largest_angle: float, count: int
+        self,
+        correlation: Tensor,
+        low: float,
+        high: float,
+        aspects: Sequence[float],
+        largest_angle: float,
+        count: int,
     ) -> Iterator[Lattice]:
         """The highest of all lengths and angles in steps of about half a pixel at the far end of the tile."""
         lengths = torch.arange(math.log(low), math.log(high), 0.45 / high, device=self._device).exp()
         angles = torch.arange(-largest_angle, largest_angle + 1e-9, 0.6 / high, device=self._device)
-        scores = self._scores(correlation, lengths[:, None], angles[None, :], aspect)
-        around = F.max_pool2d(scores[None, None], _NEIGHBOURS, stride=1, padding=_NEIGHBOURS // 2)[0, 0]
+        ratios = torch.tensor(aspects, device=self._device)[:, None, None]
+        scores = self._scores(correlation, lengths[:, None], angles[None, :], ratios)
+        around = F.max_pool2d(scores[:, None], _NEIGHBOURS, stride=1, padding=_NEIGHBOURS // 2)[:, 0]
         alone = torch.where(scores == around, scores, 0.0).flatten()
         top = torch.topk(alone, min(count, alone.numel()))
         for score, index in zip(top.values.tolist(), top.indices.tolist(), strict=True):
-            row, column = divmod(index, len(angles))
-            yield Lattice(float(lengths[row]), float(angles[column]), aspect, score)
+            aspect, row, column = (int(i) for i in np.unravel_index(index, scores.shape))
+            yield Lattice(float(lengths[row]), float(angles[column]), aspects[aspect], score)
 
-    def _scores(self, correlation: Tensor, lengths: Tensor, angles: Tensor, aspect: float) -> Tensor:
-        """float[L, A]: the mean of the correlation over the lattice, weighted by overlap, in standard deviations."""
+    def _scores(self, correlation: Tensor, lengths: Tensor, angles: Tensor, aspects: Tensor) -> Tensor:
+        """float[R, L, A] of float[L, 1] lengths, float[1, A] angles and float[R, 1, 1] aspects: the mean of the
+        correlation over the lattice, weighted by overlap, in standard deviations.
+        """
         across_x, across_y = torch.cos(angles) * lengths, torch.sin(angles) * lengths
-        total = torch.zeros_like(across_x)
-        weight = torch.zeros_like(across_x)
-        shortest = float(lengths.min()) * min(1.0, aspect)
+        total = torch.zeros(len(aspects), *across_x.shape, device=self._device)
+        weight = torch.zeros_like(total)
+        shortest = float(lengths.min()) * min(1.0, float(aspects.min()))
         reach = min(_REACH, int(math.hypot(self._rows, self._columns) / shortest))
         for m in range(-reach, reach + 1):
             for n in range(reach + 1):
                 if n == 0 and m <= 0:
                     continue  # the other half repeats this one
-                x = m * across_x - n * aspect * across_y
-                y = m * across_y + n * aspect * across_x
+                x = m * across_x - n * aspects * across_y
+                y = m * across_y + n * aspects * across_x
                 overlap = self._overlap(x, y)
                 seen = overlap > _LEAST_OVERLAP
                 if bool(seen.any()):

@@ -34,8 +34,8 @@ _INFORMATION = _information_set()
 
 
 def _transform(bits: Bits) -> Bits:
-    """The polar transform over GF(2), its own inverse: uint8[512] -> uint8[512]."""
-    out = bits.copy()
+    """The polar transform over GF(2), its own inverse: uint8[..., 512] -> uint8[..., 512]."""
+    out = np.array(bits, order="C")
     width = 1
     while width < CODE_BITS:
         pairs = out.reshape(-1, 2, width)
@@ -58,7 +58,7 @@ def decode(soft: Soft, list_size: int = LIST_SIZE) -> list[Bits]:
     """
     search = _ListSearch(list_size)
     words, _ = search.visit(np.asarray(soft, dtype=np.float64)[None, :], 0)
-    return [_transform(word)[_INFORMATION] for word in words[np.argsort(search.cost, kind="stable")]]
+    return list(_transform(words[np.argsort(search.cost, kind="stable")])[:, _INFORMATION])
 
 
 class _ListSearch:
@@ -83,10 +83,10 @@ class _ListSearch:
             return self._fork(soft)
         half = width // 2
         upper, lower = soft[:, :half], soft[:, half:]
-        check = np.sign(upper) * np.sign(lower) * np.minimum(np.abs(upper), np.abs(lower))
+        check = np.copysign(np.minimum(np.abs(upper), np.abs(lower)), upper * lower)
         left, source = self.visit(check, start)
         upper, lower = upper[source], lower[source]
-        right, again = self.visit(np.where(left, lower - upper, lower + upper), start + half)
+        right, again = self.visit(lower + upper * (1 - 2 * left.astype(np.float64)), start + half)
         left, source = left[again], source[again]
         return np.concatenate([left ^ right, right], axis=1), source
 

@@ -10,11 +10,17 @@ from watermark.carriers import Carriers
 from watermark.geometry import Geometry
 from watermark.keyed_sweep import KeyedSweep
 from watermark.residual import View
-from watermark.spectrum import carrier_lines
+from watermark.spectrum import ROUGH_SAMPLES, carrier_lines
 from watermark.synchronisation import polarity, whiten
 
 Move = Callable[[Geometry], Geometry]
 Moves = Callable[[float], Iterable[tuple[Move, Move]]]
+
+RISES = 5.2
+"""Score half-way up: with its perspective still to be found, a tile that can be read shows at 6 or more."""
+
+STANDS_OUT = 5.6
+"""Score of a geometry that is worth a reading; what noise reaches."""
 
 _STEPS = (0.004, 0.002, 0.001, 0.0005)
 _TILT_STEPS = (0.012, 0.006, 0.003)
@@ -25,20 +31,20 @@ _STRAIGHT = 0.985  # share of the score that an upright geometry must reach to b
 
 def agreement(view: View, carriers: Carriers, geometry: Geometry) -> tuple[float, bool]:
     """The synchronisation score of a view under a geometry at its best shift, and whether it is a negative."""
-    return polarity(whiten(*carrier_lines(view.residual, view.tile, geometry)), carriers)
+    return polarity(whiten(*carrier_lines(view.residual, view.tile, geometry, ROUGH_SAMPLES)), carriers)
 
 
-def refined(geometry: Geometry, view: View, carriers: Carriers, sweep: KeyedSweep) -> tuple[Geometry, float]:
-    """Ascends the synchronisation score: size, angle, aspect and lean, then perspective if it is not clear yet.
-
-    sweep: over `view`; it scores less exactly and fifty times as fast, and so does the most of the climbing.
+def refined(geometry: Geometry, view: View, carriers: Carriers) -> tuple[Geometry, float]:
+    """Ascends the synchronisation score from where `sketched` came to: perspective, if it is not clear yet, and at last
+    whatever is simpler and explains as much. What does not stand out is left as it is.
     """
-    geometry = _sketched(geometry, sweep)
     score, _ = agreement(view, carriers, geometry)
-    if score < _CLEAR:
+    if RISES <= score < _CLEAR:
         tilted, higher = _ascended(geometry, score, view, carriers, _TILT_STEPS, _tilt_moves)
         if higher > _TILTED * score:
             geometry, score = _ascended(tilted, higher, view, carriers, _STEPS[1:], _affine_moves)
+    if score < STANDS_OUT:
+        return geometry, score
     geometry, score = _simplified(geometry, score, view, carriers)
     _, inverted = agreement(view, carriers, geometry)
     return replace(geometry, inverted=inverted), score
@@ -57,8 +63,11 @@ def straight(geometry: Geometry, view: View, carriers: Carriers) -> tuple[Geomet
     return replace(plain, inverted=inverted), score
 
 
-def _sketched(geometry: Geometry, sweep: KeyedSweep) -> Geometry:
-    """Steepest ascent with shrinking steps."""
+def sketched(geometry: Geometry, sweep: KeyedSweep) -> tuple[Geometry, float]:
+    """Steepest ascent with shrinking steps: size, angle, aspect and lean, and the score by the sweep.
+
+    It scores less exactly than `agreement` and fifty times as fast, so it does the most of the climbing.
+    """
     best = float(sweep.scores([geometry])[0])
     for step in _STEPS:
         step *= max(1.0, geometry.scale)
@@ -68,7 +77,7 @@ def _sketched(geometry: Geometry, sweep: KeyedSweep) -> Geometry:
             if scores.max() <= best:
                 break
             geometry, best = near[int(scores.argmax())], float(scores.max())
-    return geometry
+    return geometry, best
 
 
 def _simplified(geometry: Geometry, score: float, view: View, carriers: Carriers) -> tuple[Geometry, float]:

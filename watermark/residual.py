@@ -30,6 +30,7 @@ WINDOW_S = 1.0
 DETAILED = 3
 """So many windows at the beginning keep all their frames at the fine scale too, for a short clip has no others."""
 
+_EVERY = 1000  # more frames than a window has
 _FRAME_GAP_S = 0.195  # five frames a second: neighbours of one group of pictures add cost, hardly evidence
 _FLOOR = 1.0  # grey levels of residual below which a place counts as flat
 _CLIP = 2.5
@@ -77,9 +78,10 @@ class Window:
             self._views[level] = self._view(level)
         return self._views[level]
 
-    def seen_with(self, suppress: Callable[[Tensor], Tensor]) -> Window:
-        """The same frames with another suppression of the picture."""
-        return replace(self, suppress=suppress)
+    def seen_with(self, suppress: Callable[[Tensor], Tensor], most: int) -> Window:
+        """At most so many of the same frames with another suppression of the picture, spread over the window."""
+        lumas = self.lumas[:: -(-len(self.lumas) // most)]
+        return replace(self, suppress=suppress, lumas=lumas)
 
     def in_less_detail(self, most: int) -> Window:
         """The same with at most so many frames at the fine scale."""
@@ -106,28 +108,35 @@ def _total(residuals: Iterable[Tensor]) -> Tensor:
 
 
 def windows(
-    frames: Iterable[av.VideoFrame], *, device: torch.device | str = "cpu", tile_at_reference: float
+    frames: Iterable[av.VideoFrame],
+    *,
+    device: torch.device | str = "cpu",
+    tile_at_reference: float,
+    fine: bool = True,
 ) -> Iterator[Window]:
     """Windows of about `WINDOW_S` over the frames; few frames are read, memory does not grow.
 
+    fine: whether to keep frames for the fine level, which takes a fifth of the time of a window.
+
     Raises `BadMedia` for frame sizes outside 64 .. 8192. Time comes from the frames, else 1/25 s a frame.
     """
-    sampler = WindowSampler(device=device, tile_at_reference=tile_at_reference)
+    sampler = WindowSampler(device=device, tile_at_reference=tile_at_reference, fine=fine)
     for frame in frames:
         yield from sampler.feed(frame)
     yield from sampler.rest()
 
 
 class WindowSampler:
-    """Gathers frames, fed one by one, into windows."""
+    """Gathers frames, fed one by one, into windows; without those for the fine level if `fine` is False."""
 
-    def __init__(self, *, device: torch.device | str = "cpu", tile_at_reference: float) -> None:
+    def __init__(self, *, device: torch.device | str = "cpu", tile_at_reference: float, fine: bool = True) -> None:
         self._device = torch.device(device)
         self._tile_at_reference = tile_at_reference
         self._scaler = VideoReformatter()  # one for all: to set up a scaler costs more than to scale
         self._clock, self._duration = -1 / 25, 1 / 25
         self._gatherer: _Gatherer | None = None
         self._begun = 0
+        self._fine = fine
 
     def feed(self, frame: av.VideoFrame) -> list[Window]:
         """Takes the next frame; returns the window that it ends, if it does."""
@@ -142,9 +151,9 @@ class WindowSampler:
             ended = [gatherer.window(self._clock if gatherer.shape == shape else before + self._duration)]
             gatherer = None
         if gatherer is None:
-            detailed = self._begun < DETAILED
+            most_fine = (_EVERY if self._begun < DETAILED else 1) if self._fine else 0
             self._begun += 1
-            gatherer = _Gatherer(shape, self._clock, self._tile_at_reference, self._device, self._scaler, detailed)
+            gatherer = _Gatherer(shape, self._clock, self._tile_at_reference, self._device, self._scaler, most_fine)
         gatherer.add(frame, self._clock)
         self._gatherer = gatherer
         return ended
@@ -166,7 +175,7 @@ class _Gatherer:
         tile_at_reference: float,
         device: torch.device,
         scaler: VideoReformatter,
-        detailed: bool,
+        most_fine: int,
     ) -> None:
         self.shape = shape
         self._from_s = from_s
@@ -175,7 +184,7 @@ class _Gatherer:
         self._device = device
         self._scaler = scaler
         self._lumas: list[Tensor] = []
-        self._detailed = detailed
+        self._most_fine = most_fine
         self._fine: dict[bool, list[Tensor]] = {True: [], False: []}
         self._tile = (0.0, 0.0)
 
@@ -192,12 +201,16 @@ class _Gatherer:
             self._last_key = clock
         luma, self._tile = reference_luma(frame, self._tile_at_reference, self._scaler)
         self._lumas.append(luma.to(self._device, torch.uint8))
-        if self._detailed or (not self._fine[True] and (frame.key_frame or not self._fine[False])):
+        if self._wants_fine(frame):
             self._fine[frame.key_frame].append(fine_luma(frame, self._scaler).to(self._device))
 
+    def _wants_fine(self, frame: av.VideoFrame) -> bool:
+        if self._most_fine != 1:
+            return self._most_fine > 1
+        return not self._fine[True] and (frame.key_frame or not self._fine[False])
+
     def window(self, to_s: float) -> Window:
-        fine = self._fine[True] + self._fine[False]
-        kept = tuple(fine if self._detailed else fine[:1])
+        kept = tuple((self._fine[True] + self._fine[False])[: self._most_fine])
         return Window(self._from_s, to_s, tuple(self._lumas), kept, self._tile, suppress_host)
 
 

@@ -16,20 +16,25 @@ from watermark.lattice import RING_OUTER, frequencies, mirror
 Lines = npt.NDArray[np.complex128]
 
 _SAMPLES = 96  # points along a tile: more than twice the 23 cycles, so that what lies above does not fold into them
+ROUGH_SAMPLES = 64
+"""Enough to compare geometries, at half the price: the carriers stay apart from most of what lies above them."""
 _MAX_TILES = 24  # along a side of the picture; what lies further out is left unread
 
 
-def carrier_lines(residual: Tensor, tile: tuple[float, float], geometry: Geometry) -> tuple[Lines, Lines]:
+def carrier_lines(
+    residual: Tensor, tile: tuple[float, float], geometry: Geometry, samples: int = _SAMPLES
+) -> tuple[Lines, Lines]:
     """Carrier amplitudes and, around each, amplitudes that carry nothing.
 
-    residual: float[h, w]; tile: width and height in pixels of the tile at scale 1. Returns complex128[K] and
+    residual: float[h, w]; tile: width and height in pixels of the tile at scale 1; samples: along a tile, where the
+    picture has to be laid back onto its grid. Returns complex128[K] and
     complex128[K, 4]; the phase refers to the centre of the picture. The four neighbours lie half a cycle per
     tile off in both directions, where a periodic tile has no energy, so they measure what the picture left
     there.
     """
     if geometry.upright:
         return _upright_lines(residual, tile, geometry)
-    return _folded_lines(residual, tile, geometry)
+    return _folded_lines(residual, tile, geometry, samples)
 
 
 def _upright_lines(residual: Tensor, tile: tuple[float, float], geometry: Geometry) -> tuple[Lines, Lines]:
@@ -59,19 +64,19 @@ def _waves(length: int, tile: float, first: int, last: int, device: str) -> Tens
     return torch.from_numpy(np.stack([np.cos(phase), -np.sin(phase)]).astype(np.float32)).to(device)
 
 
-def _folded_lines(residual: Tensor, tile: tuple[float, float], geometry: Geometry) -> tuple[Lines, Lines]:
+def _folded_lines(residual: Tensor, tile: tuple[float, float], geometry: Geometry, samples: int) -> tuple[Lines, Lines]:
     """The picture is laid back onto the tile's own grid, pairs of tiles are added up, and the sum is transformed."""
-    folded = _folded(residual, tile, geometry)
+    folded = _folded(residual, tile, geometry, samples)
     spectrum = torch.fft.rfft2(folded).T.cpu().numpy().astype(np.complex128)  # [v, u] needs v >= 0 as the short axis
     lattice = frequencies()
     u, v = 2 * lattice[:, 0], 2 * lattice[:, 1]
-    size = 2 * _SAMPLES
-    lines = spectrum[v, u % size] * np.exp(-2j * np.pi * lattice.sum(axis=1) * 0.5 / _SAMPLES)
+    size = 2 * samples
+    lines = spectrum[v, u % size] * np.exp(-2j * np.pi * lattice.sum(axis=1) * 0.5 / samples)
     around = np.stack([spectrum[v + dv, (u + du) % size] for dv in (-1, 1) for du in (-1, 1)], axis=1)
     return lines, around
 
 
-def _folded(residual: Tensor, tile: tuple[float, float], geometry: Geometry) -> Tensor:
+def _folded(residual: Tensor, tile: tuple[float, float], geometry: Geometry, samples: int) -> Tensor:
     """float[2 S, 2 S] of [x, y]: the sum of all pairs of tiles, S samples a tile, the picture's centre at 0."""
     rows, columns = residual.shape
     matrix = pixels_per_tile(tile, geometry)
@@ -80,22 +85,22 @@ def _folded(residual: Tensor, tile: tuple[float, float], geometry: Geometry) -> 
     flat = corners / (1 - corners @ tilt)[:, None]
     extent = np.abs(flat @ np.linalg.inv(matrix).T).max(axis=0)
     pairs = np.minimum(np.ceil(extent), _MAX_TILES // 2).astype(int)  # two tiles each; half of them on each side
-    x, y = (_positions(int(n), str(residual.device)) for n in pairs)
+    x, y = (_positions(int(n), samples, str(residual.device)) for n in pairs)
     grid = torch.empty(len(x), len(y), 2, device=residual.device)
     torch.add(matrix[0, 0] * 2 / columns * x[:, None], matrix[0, 1] * 2 / columns * y[None, :], out=grid[..., 0])
     torch.add(matrix[1, 0] * 2 / rows * x[:, None], matrix[1, 1] * 2 / rows * y[None, :], out=grid[..., 1])
     if geometry.tilt_x or geometry.tilt_y:
         grid /= (1 + grid @ torch.tensor([geometry.tilt_x, geometry.tilt_y], device=residual.device))[..., None]
     laid = F.grid_sample(residual[None, None], grid[None], mode="bicubic", align_corners=False)[0, 0]
-    size = 2 * _SAMPLES
+    size = 2 * samples
     return laid.reshape(int(pairs[0]), size, int(pairs[1]), size).sum(dim=(0, 2))
 
 
 @functools.lru_cache(maxsize=32)
-def _positions(pairs: int, device: str) -> Tensor:
+def _positions(pairs: int, samples: int, device: str) -> Tensor:
     """float32: the samples along `pairs` pairs of tiles, in tiles, around 0."""
-    count = 2 * _SAMPLES * pairs
-    return (torch.arange(count, device=device, dtype=torch.float32) + 0.5) / _SAMPLES - pairs
+    count = 2 * samples * pairs
+    return (torch.arange(count, device=device, dtype=torch.float32) + 0.5) / samples - pairs
 
 
 class FreeSpectrum:

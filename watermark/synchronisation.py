@@ -149,22 +149,33 @@ def sight(
     carriers: Carriers,
     geometry: Geometry,
     region: Tensor | None = None,
-    level: Level | None = None,
+    *,
+    detailed: bool = False,
 ) -> Sighting:
     """The tile in `window` under `geometry`; only the synchronisation carriers decide on the shift.
 
-    region: float[h, w] weights of parts of the picture, at any resolution; level: if not that of `level_for`.
+    region: float[h, w] weights of parts of the picture, at any resolution; detailed: at the fine level too, and what
+    both show is added up. Their errors are not the same ones.
     """
-    view = window.view(level or level_for(geometry))
-    return Sighting(window, *look(view, carriers, geometry, region))
+    view = window.view(level_for(geometry))
+    if not detailed:
+        return Sighting(window, *look(view, carriers, geometry, region))
+    finer = _whitened(window.view(Level.FINE), geometry, region)
+    return Sighting(window, *_settled(_whitened(view, geometry, region) + finer, carriers))
 
 
 def look(view: View, carriers: Carriers, geometry: Geometry, region: Tensor | None = None) -> Look:
     """As `sight`, in a residual whose time does not matter."""
+    return _settled(_whitened(view, geometry, region), carriers)
+
+
+def _whitened(view: View, geometry: Geometry, region: Tensor | None) -> Lines:
     residual = view.residual if region is None else view.residual * stretched(region, view.residual)
     raw = whiten(*carrier_lines(residual, view.tile, geometry))
-    if geometry.inverted:
-        raw = -raw
+    return -raw if geometry.inverted else raw
+
+
+def _settled(raw: Lines, carriers: Carriers) -> Look:
     score, still = _settle(raw, carriers)
     return Look(raw, still, score)
 

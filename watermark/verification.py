@@ -62,7 +62,7 @@ def verify_mark(
     phases = carriers.phases(Payload(key), expected_mark)
     scores: list[SliceScore] = []
     slices: list[_Slice] = []  # those that may still change: a rest at the end joins the one before it
-    for window in windows(frames, device=device, tile_at_reference=TILE_AT_REFERENCE):
+    for window in windows(frames, device=device, tile_at_reference=TILE_AT_REFERENCE, fine=False):
         view = window.view()
         lines = whiten(*carrier_lines(view.residual, view.tile, Geometry()))
         amplitudes = carriers.unmoved(lines, (window.from_s + window.to_s) / 2, expected_mark)

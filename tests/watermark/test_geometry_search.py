@@ -22,7 +22,7 @@ from watermark.geometry import Geometry, cycles_per_pixel, pixels_per_tile
 from watermark.keyed_sweep import KeyedSweep
 from watermark.lattice import TILE_AT_REFERENCE, frequencies
 from watermark.periodicity import Periodicity
-from watermark.refinement import refined
+from watermark.refinement import refined, sketched
 from watermark.residual import Level, View, windows
 from watermark.spectrum import carrier_lines
 from watermark.synchronisation import look
@@ -226,6 +226,6 @@ def test_the_ascent_is_not_caught_on_a_side_ridge(marked_studio: Frames, key: Ke
     copy = [scenes.frame_of(squeezed(scenes.luma_of(f)), i) for i, f in enumerate(marked_studio[:25])]
     window = next(windows(scenes.reencoded(copy, crf="21"), tile_at_reference=TILE_AT_REFERENCE))
     view, carriers = window.view(Level.REFERENCE), Carriers(key)
-    found, _ = refined(start, view, carriers, KeyedSweep(view, carriers))
+    found, _ = refined(sketched(start, KeyedSweep(view, carriers))[0], view, carriers)
     assert (found.angle, found.shear) == (0.0, 0.0)
     assert (found.scale_x, found.scale_y) == pytest.approx((0.95, 1.0), rel=0.01)
