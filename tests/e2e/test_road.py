@@ -277,7 +277,7 @@ def withdraw(page: Page, grant: str) -> None:
     page.get_by_role("button", name="Withdraw now").click()
     expect(page.get_by_role("heading", name="The end of this consent has taken effect")).to_be_visible()
     steps = page.locator("#effects tbody tr")
-    expect(steps).to_have_count(6)
+    expect(steps).to_have_count(7)
     for step in steps.all():
         expect(step.locator("td").last).to_have_text(re.compile(r"^\d+\.\d s$"))
     assert_well_made(page)
