@@ -28,7 +28,7 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> tuple[Pat
     port = str(_free_port())
     foreign = ("AVOW_", "DJANGO_", "BROKER_URL", "DATABASE_URL", "PYTEST_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
-        "AVOW_VAR_DIR": str(state), "AVOW_DEMO": "1", "AVOW_ROLE": "setup", "AVOW_TSA_PORT": port,
+        "AVOW_VAR_DIR": str(state), "AVOW_DEMO": "1", "AVOW_TSA_PORT": port,
         "AVOW_TSA_URL": f"http://127.0.0.1:{port}/", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT),
     }  # fmt: skip
     arguments = ["--seconds", "26", "--withdraw-at", "19", "--clip", str(clip), "--comments", str(comments)]
