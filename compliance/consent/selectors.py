@@ -120,6 +120,15 @@ def state_of(grant: Grant, now: datetime) -> ConsentState:
     return states_of([grant], now)[0][1]
 
 
+def chain_point(grant: Grant) -> tuple[UUID, int]:
+    """The newest grant of the chain and the number of its last event: nobody has given, changed or withdrawn consent
+    while it stays the same.
+    """
+    head = head_of(grant)
+    last = ConsentEvent.objects.filter(grant=head).aggregate(number=Max("number"))["number"]
+    return head.pk, last or 0
+
+
 def states_of(rows: Iterable[Grant], now: datetime) -> list[tuple[Grant, ConsentState]]:
     """Each grant with its state, in one query for all."""
     rows = list(rows)

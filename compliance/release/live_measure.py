@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import io
+import secrets
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -21,13 +23,17 @@ import torch
 
 from compliance.disclosure.labels import LabelSpec
 from compliance.errors import BadInput
-from compliance.release.fingerprint import hash_luma
 from compliance.release.label_check import LabelMeter
 from compliance.release.measure import luma_of
 from compliance.sandbox import child_serve
 from watermark import Key, MarkMissing, verify_mark
 
 Json = dict[str, Any]
+_AS_DECLARED = {"probesize": "32", "analyzeduration": "0"}
+"""The init segment says what there is; to probe for more would decode the first pictures twice."""
+_DRAWN = 2
+_DRAWN_APART = 5
+"""Pictures the mark is read from first, and how many lie between them at least: neighbours repeat each other."""
 
 
 @dataclass
@@ -83,14 +89,13 @@ class Measurer:
             "label": _label(lane, frames, times),
             "watermark": _mark(lane, frames, question),
             "sound": sound,
-            "fingerprint": hash_luma(luma_of(first), times[0]).to_json(),
         }
 
 
 def _decoded(media: bytes) -> tuple[list[av.VideoFrame], Json | None]:
     """All pictures, and length and level of the sound (None without), in one pass: opening a file is not cheap."""
     frames, parts = list[av.VideoFrame](), list[npt.NDArray[Any]]()
-    with av.open(io.BytesIO(media), "r", format="mp4") as container:
+    with av.open(io.BytesIO(media), "r", format="mp4", options=_AS_DECLARED) as container:
         streams = [*container.streams.video[:1], *container.streams.audio[:1]]
         for packet in container.demux(streams) if streams else ():
             for decoded in packet.decode():
@@ -118,14 +123,34 @@ def _label(lane: Lane, frames: list[av.VideoFrame], times: list[float]) -> Json 
 
 
 def _mark(lane: Lane, frames: list[av.VideoFrame], question: Json) -> Json:
-    """Whether the permitted mark is in the segment; read together with the one before where it alone is too coarse."""
+    """Whether the permitted mark is in the segment. `p_false` bounds all looks that were taken together."""
     key, mark = Key(id=question["key_id"], secret=base64.b64decode(question["key"])), str(question["mark"])
     before = lane.before if lane.mark == mark else []
     lane.mark, lane.before = mark, frames
-    p_false = _chance(frames, key, mark)
-    if p_false is None and before:
-        p_false = _chance([*before, *frames], key, mark)
-    return {"present": p_false is not None, "p_false": p_false}
+    for looks, seen in enumerate(_looks(frames, before), start=1):
+        if (p_false := _chance(seen, key, mark)) is not None:
+            return {"present": True, "p_false": looks * p_false}
+    return {"present": False, "p_false": None}
+
+
+def _looks(frames: list[av.VideoFrame], before: list[av.VideoFrame]) -> Iterator[list[av.VideoFrame]]:
+    """A few pictures drawn by lot, so that whoever made them cannot know which have to carry the mark; where those are
+    too coarse the whole segment; then that with the one before.
+    """
+    if len(frames) > 2 * _DRAWN_APART:
+        yield _drawn(frames)
+    yield frames
+    if before:
+        yield [*before, *frames]
+
+
+def _drawn(frames: list[av.VideoFrame]) -> list[av.VideoFrame]:
+    """`_DRAWN` of more than `2 * _DRAWN_APART` pictures, in their order."""
+    chance = secrets.SystemRandom()
+    while True:
+        places = sorted(chance.sample(range(len(frames)), _DRAWN))
+        if all(later - earlier >= _DRAWN_APART for earlier, later in pairwise(places)):
+            return [frames[place] for place in places]
 
 
 def _chance(frames: list[av.VideoFrame], key: Key, mark: str) -> float | None:

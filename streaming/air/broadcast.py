@@ -157,11 +157,12 @@ class Broadcast:
             StoreUnavailable, OwnershipLost, Unavailable.
         """
         assert self._host_session is not None
-        permit, claims = permit_in_force(permit_id, timezone.now())
+        permitted = permit_in_force(permit_id, timezone.now())
+        permit, claims = permitted.permit, permitted.claims
         bounds = Bounds.of(self.spec, claims.duties, claims.language, permit.mark)
         session = self._host_session = self._with_fresh_keys(self._host_session)
         measured = [self.checker.check(bounds, session.inits[one.rendition], one) for one in segments]
-        permit_in_force(permit_id, timezone.now())  # a withdrawal may have come while it was measured
+        permitted.confirm(timezone.now())  # a withdrawal may have come while it was measured
         entry = self._publish(session, segments, Showing.HOST, permit.mark)
         self._count_use(permit, measured)
         self._show(Showing.HOST, on_screen(), slice=permit.mark.slice)

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from compliance.consent.selectors import chain_point
 from compliance.disclosure.labels import LabelSpec
 from compliance.errors import Refused
 from compliance.keys.custody import Custody
@@ -64,20 +67,46 @@ class Bounds:
         return cls(spec, labels, mark)
 
 
-def permit_in_force(permit_id: str, now: datetime) -> tuple[Permit, PermitClaims]:
+@dataclass(frozen=True)
+class PermitInForce:
+    """A permit that was in force when it was looked at, with what its signature says.
+
+    `consent`: what the look rests on, as `chain_point`.
+    """
+
+    permit: Permit
+    claims: PermitClaims
+    consent: tuple[UUID, int]
+
+    def confirm(self, now: datetime) -> None:
+        """That it still is. Unless something has changed no signature is verified a second time.
+
+        Raises:
+            As `permit_in_force`.
+        """
+        alive = _alive(str(self.permit.pk), now).exists()
+        if not alive or chain_point(self.permit.take.grant) != self.consent:
+            permit_in_force(str(self.permit.pk), now)
+
+
+def permit_in_force(permit_id: str, now: datetime) -> PermitInForce:
     """The permit of a slice, as the database and its signature have it at this moment.
 
     Raises:
         NotPermitted: permit_not_alive, or what consent has against the use now.
         VerificationFailed, Refused: as `verify_permit`.
     """
-    alive = Permit.objects.filter(pk=permit_id, revoked_at__isnull=True, expires_at__gt=now)
-    permit = alive.select_related("take__grant", "take__organisation", "mark").first()
+    permit = _alive(permit_id, now).select_related("take__grant", "take__organisation", "mark").first()
     if permit is None:
         raise NotPermitted([reason("permit_not_alive", _("The permit was withdrawn or has expired."))])
+    consent = chain_point(permit.take.grant)  # before the consent itself is read: what comes between is seen later
     if reasons := consent_reasons(permit.take, now):
         raise NotPermitted(reasons)
-    return permit, verify_permit(permit.envelope, now=now, key_for=permit_key)
+    return PermitInForce(permit, verify_permit(permit.envelope, now=now, key_for=permit_key), consent)
+
+
+def _alive(permit_id: str, now: datetime) -> QuerySet[Permit]:
+    return Permit.objects.filter(pk=permit_id, revoked_at__isnull=True, expires_at__gt=now)
 
 
 class Checker:

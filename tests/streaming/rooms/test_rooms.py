@@ -21,6 +21,8 @@ from compliance.consent.terms import Mode
 from compliance.release.issuing import permit_slice
 from compliance.release.models import Mark, TakeState
 from compliance.release.services import Campaign
+from compliance.release.withdrawing import revoke
+from streaming.air.checking import NotPermitted, permit_in_force
 from streaming.errors import OwnershipLost, RoomRefused, RundownInvalid
 from streaming.forms import rundown_from_text
 from streaming.leases import LEASE_S, Part, process_name, take_lease
@@ -121,6 +123,21 @@ def test_every_slice_has_a_mark_of_its_own_and_is_decided_anew(room: Room, world
         assert permit_slice(take_id=room.take_id, part=3, now=timezone.now()) is None
     first.refresh_from_db()
     assert first.revoked_at is not None
+
+
+@pytest.mark.parametrize("meanwhile", ["withdrawn", "revoked", "expired"])
+def test_what_ends_a_permit_while_a_segment_is_measured_is_seen(room: Room, world: World, meanwhile: str) -> None:
+    with world.as_role("gate"):
+        permit = permit_slice(take_id=room.take_id, part=1, now=timezone.now())
+    assert permit is not None
+    looked = permit_in_force(str(permit.pk), timezone.now())
+    looked.confirm(timezone.now())
+    if meanwhile == "withdrawn":
+        withdraw_grant(grant=world.grant, by=world.streamer)
+    elif meanwhile == "revoked":
+        revoke([permit], "the operator says so")
+    with pytest.raises(NotPermitted):
+        looked.confirm(permit.expires_at if meanwhile == "expired" else timezone.now())
 
 
 def test_a_withdrawal_ends_the_room(room: Room, world: World) -> None:
