@@ -11,6 +11,15 @@ import pytest
 SHARED_MEDIA = Path(__file__).resolve().parent.parent / "shared" / "media"
 
 
+@pytest.fixture(autouse=True)
+def _the_language_of_nobody() -> Iterator[None]:
+    """What a page was asked for in one test is not the language of the next."""
+    from django.utils import translation
+
+    yield
+    translation.deactivate()
+
+
 @pytest.fixture(scope="session")
 def shared_media() -> Path:
     """Real clips for measuring; they do not ship, so tests that need them say that they were skipped."""

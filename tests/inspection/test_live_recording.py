@@ -15,6 +15,7 @@ from compliance.inspection.live import LiveFindings, live_json
 from compliance.inspection.models import Inspection
 from compliance.inspection.verdict import Findings, VerdictCode, decide
 from compliance.keys.custody import open_custody
+from compliance.keys.purposes import KeyPurpose
 from compliance.provenance.live import LiveSession
 from compliance.provenance.live.reading import LiveRange, LiveReading
 from compliance.provenance.manifest import DigitalSource, ManifestInput, ReceiptReference
@@ -23,6 +24,7 @@ from tests.provenance.live.conftest import Numbers, signed_stream
 from tests.provenance.live.forging import flip_in
 from tests.provenance.live.media import make_stream
 from tests.road import World
+from watermark import Key, make_pattern
 
 MARK = "0123456789abcdef"
 WHOLE = LiveFindings("trusted", 6, 6, 0, False, (MARK,))
@@ -85,8 +87,11 @@ def recordings(world: World, tsa_url: str, settings: Any, tmp_path: Path) -> tup
         "Room 7", DigitalSource.TRAINED, "Avow lips", "1", bytes.fromhex(MARK), ReceiptReference("r-1", "ab" * 32)
     )
     with world.as_role("gate"):
-        session = LiveSession(given, open_custody(), tsa_url, Numbers())
-        stream = signed_stream(session, make_stream(4), settings.AVOW_KEYS_DIR)
+        custody = open_custody()
+        key_id = custody.key_id(KeyPurpose.WATERMARK)
+        mark = make_pattern(Key(key_id, custody.secret(KeyPurpose.WATERMARK, key_id)), int(MARK, 16))
+        session = LiveSession(given, custody, tsa_url, Numbers())
+        stream = signed_stream(session, make_stream(4, marked=mark), settings.AVOW_KEYS_DIR)
     whole, forged = tmp_path / "whole.mp4", tmp_path / "forged.mp4"
     whole.write_bytes(stream.init + b"".join(stream.segments))
     first, second, *rest = stream.segments
@@ -113,4 +118,5 @@ def test_a_recording_is_asked_about(
         call_command("inspect", str(whole))
     told = capsys.readouterr().out
     assert "[live_recording]" in told
+    assert "watermark_of_stream" in told
     assert "segments 1-4 verified" in told
