@@ -9,15 +9,15 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
 bash scripts/system_packages.sh
 make --no-print-directory lint
-"$py" -m pytest -n 2 --dist loadfile --ignore tests/processes "$@"
+# Three at once: the tests in browsers wait much of their time.
+"$py" -m pytest -n 3 --dist loadfile --ignore tests/processes "$@"
 
 if servers=$(bash scripts/test_servers.sh start); then
     trap 'bash scripts/test_servers.sh stop' EXIT
     eval "$servers"
     echo "== again on $DATABASE_URL and $BROKER_URL"
-    # All that asks the database, less two files that spend minutes on pictures for a handful of rows.
-    "$py" -m pytest -n 2 --dist loadfile -m "django_db and not browser" --ignore tests/processes \
-        --ignore tests/inspection/test_inspect_file.py --ignore tests/avatars/recording/test_build.py "$@"
+    # All that asks the database, less what spends its time on pictures.
+    "$py" -m pytest -n 2 --dist loadfile -m "django_db and not browser and not pictures" --ignore tests/processes "$@"
 else
     echo "== SKIPPED LOUDLY: PostgreSQL or Redis could not be started here; only SQLite was tested" >&2
 fi

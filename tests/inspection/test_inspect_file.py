@@ -23,7 +23,7 @@ from compliance.release.models import Release
 from tests.road import World, disclosure_of, rendering_of, scenery, tone
 from watermark import embed_frames
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pictures]
 
 
 @pytest.fixture

@@ -81,6 +81,7 @@ def unlabelled(disclosure: Disclosure) -> Disclosure:
     return Disclosure(None, disclosure.patterns)
 
 
+@pytest.mark.pictures
 def test_rendering_without_the_label(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     bare = unlabelled(disclosure_of(take.permits.get()))
@@ -88,6 +89,7 @@ def test_rendering_without_the_label(world: World, tmp_path: Path) -> None:
     assert quarantined_for(take) == ["label_missing"]
 
 
+@pytest.mark.pictures
 def test_rendering_whose_label_is_a_pixel_too_small(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     honest = disclosure_of(take.permits.get())
@@ -98,6 +100,7 @@ def test_rendering_whose_label_is_a_pixel_too_small(world: World, tmp_path: Path
     assert quarantined_for(take) == ["label_too_small"]
 
 
+@pytest.mark.pictures
 def test_rendering_whose_label_disappears_after_two_seconds(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     honest = disclosure_of(take.permits.get())
@@ -116,6 +119,7 @@ def test_rendering_whose_label_disappears_after_two_seconds(world: World, tmp_pa
     assert quarantined_for(take) == ["label_gap"]
 
 
+@pytest.mark.pictures
 def test_rendering_without_a_watermark(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     label = disclosure_of(take.permits.get()).label
@@ -133,6 +137,7 @@ def test_rendering_without_a_watermark(world: World, tmp_path: Path) -> None:
     assert quarantined_for(take) == ["watermark_missing"]
 
 
+@pytest.mark.pictures
 def test_rendering_with_the_mark_of_another_take(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     honest = disclosure_of(take.permits.get())
@@ -142,6 +147,7 @@ def test_rendering_with_the_mark_of_another_take(world: World, tmp_path: Path) -
     assert quarantined_for(take) == ["watermark_missing"]
 
 
+@pytest.mark.pictures
 def test_rendering_that_is_no_video(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     path = tmp_path / "t.mp4"
@@ -150,6 +156,7 @@ def test_rendering_that_is_no_video(world: World, tmp_path: Path) -> None:
     assert quarantined_for(take) == ["rendering_unreadable"]
 
 
+@pytest.mark.pictures
 def test_rendering_without_sound(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     honest = disclosure_of(take.permits.get())

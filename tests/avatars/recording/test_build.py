@@ -29,7 +29,7 @@ from compliance.release.models import Release, Take
 from compliance.release.services import cancel_take
 from tests.road import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pictures]
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def filmed(tmp_path: Path) -> Path:
 
 
 # --- the mark ---
+@pytest.mark.pictures
 def test_a_clip_of_a_double_is_known_by_its_mark_when_its_metadata_are_stripped(
     world: World, tmp_path: Path, files: Path, settings: Any
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_worker_may_not_look_for_marks(world: World, filmed: Path) -> None:
         marks_in(filmed)
 
 
+@pytest.mark.pictures
 def test_what_is_no_film_is_told_by_the_capture_check(world: World, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("My holiday, in words.")
     avatar = upload(world, tmp_path / "notes.txt")

@@ -113,6 +113,7 @@ def test_a_recording_is_approved_by_digest_spoken_as_it_is_and_dies_with_the_con
     assert not [path for path in (files / "recordings").rglob("*") if path.is_file()]
 
 
+@pytest.mark.pictures
 @pytest.mark.parametrize(
     ("said", "problem"),
     [
@@ -132,6 +133,7 @@ def test_what_cannot_be_used_is_refused_by_name_and_deleted(
     assert not [path for path in (files / "recordings").rglob("*") if path.is_file()]
 
 
+@pytest.mark.pictures
 def test_a_recording_longer_than_allowed(world: World, tmp_path: Path, settings: Any) -> None:
     settings.AVOW_RECORDING_MAX_S = 2
     recording = add(world, avatar_of(world), script_of(world), wave(tmp_path, speak(TEXT * 2, "zh")))
@@ -149,6 +151,7 @@ def test_the_minute_of_another_text_is_not_heard(world: World, files: Path, monk
     assert (files / "footage/one").exists()
 
 
+@pytest.mark.pictures
 def test_the_consented_footage_is_heard(world: World, presenter_clip: Path, files: Path) -> None:
     """Footage of which nobody knows the words is heard whole, with the script as what is said in it."""
     text = next(part.text for part in rehearse(11, "zh", 1).segments if part.kind == "read")
