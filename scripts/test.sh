@@ -9,8 +9,7 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
 bash scripts/system_packages.sh
 make --no-print-directory lint
-# Three at once: the tests in browsers wait much of their time.
-"$py" -m pytest -n 3 --dist loadfile --ignore tests/processes "$@"
+"$py" -m pytest -n 2 --dist loadfile --ignore tests/processes "$@"
 
 if servers=$(bash scripts/test_servers.sh start); then
     trap 'bash scripts/test_servers.sh stop' EXIT
