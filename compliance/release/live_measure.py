@@ -134,8 +134,8 @@ def _mark(lane: Lane, frames: list[av.VideoFrame], question: Json) -> Json:
 
 
 def _looks(frames: list[av.VideoFrame], before: list[av.VideoFrame]) -> Iterator[list[av.VideoFrame]]:
-    """A few pictures drawn by lot, so that whoever made them cannot know which have to carry the mark; where those are
-    too coarse the whole segment; then that with the one before.
+    """A few pictures, drawn by lot, for whoever made them must not know which are looked at; where those are too coarse
+    the whole segment; then that with the one before.
     """
     if len(frames) > 2 * _DRAWN_APART:
         yield _drawn(frames)
