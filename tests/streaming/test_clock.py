@@ -6,7 +6,7 @@ import random
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.clock import SECOND_NS, Effort, MediaClock, Pressure, RoomClock, frames_to_ns
@@ -60,7 +60,6 @@ def test_a_day_of_an_imprecise_oscillator_stays_within_forty_milliseconds(ppm: i
 
 
 @given(jumps=st.lists(st.integers(-(10**14), 10**14), max_size=5))
-@settings(deadline=None)
 def test_setting_the_wall_clock_does_not_move_the_picture(jumps: list[int]) -> None:
     machine = Machine()
     clock, start, frame = machine.clock(), machine.true_ns, 0

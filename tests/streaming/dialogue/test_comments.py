@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.dialogue.comments import Comment, read_comment
@@ -73,7 +73,6 @@ def test_right_to_left_tricks_and_control_characters_are_taken_out() -> None:
     assert Comment.from_json(comment.to_json()) == comment
 
 
-@settings(deadline=None)
 @given(text=st.text(max_size=200))
 def test_what_is_shown_never_holds_controls_or_bidi_marks(text: str) -> None:
     shown = display_copy(text)

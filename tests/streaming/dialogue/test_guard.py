@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 22, 4, tzinfo=UTC)
 BLOCKED = [line for line in LINES if line.code and line.id != "L414" and line.part in ("tune", "held_out")]
 # Lines whose meaning survives characters being put between: spacing would turn these into other numbers or words.
 PLAIN = [line for line in BLOCKED if line.code != "missing_ai_disclosure"]
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def test_labelled_lines_are_told_apart_as_well_as_stated(guard: Guard, facts: ProductFacts, now: datetime) -> None:
@@ -104,7 +104,7 @@ def test_spelling_tricks(guard: Guard, context: GuardContext, text: str) -> None
     assert "banned_superlative" in guard.check(text, context).codes
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=300))
 def test_any_text_gets_a_verdict_and_the_replacement_passes(guard: Guard, context: GuardContext, text: str) -> None:
     result = guard.check(text, context)

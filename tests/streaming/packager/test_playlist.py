@@ -73,7 +73,7 @@ SESSIONS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sessions=SESSIONS, window=st.integers(3, 12))
 def test_every_reload_keeps_every_rule(sessions: list[tuple[list[int], str]], window: int) -> None:
     state, wall, previous = PlaylistState(target_s=1, window_s=window), START_NS, None

@@ -29,7 +29,7 @@ def ends() -> tuple[Wire, socket.socket]:
     return Wire(here), there
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=4))
 def test_every_picture_comes_with_its_own_length_of_sound_in_order(parts: list[int]) -> None:
     marker = SoundMarker(SPEC, make_patterns(KEY, 1).sound)
@@ -56,7 +56,7 @@ def test_silence_on_air_stays_silence() -> None:
             assert not samples.any()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.dictionaries(st.text(max_size=8), st.integers()), st.dictionaries(st.text("ab", max_size=3), st.binary()))
 def test_what_is_sent_is_received(header: dict[str, int], parts: dict[str, bytes]) -> None:
     here, there = socket.socketpair()

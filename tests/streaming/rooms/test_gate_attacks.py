@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compliance.errors import BadInput
@@ -60,7 +60,7 @@ def test_a_message_with_wrong_fields_is_garbage(changes: dict[str, Any]) -> None
 json_values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.lists(st.integers())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(list(HEADER)), json_values), st.dictionaries(st.text("hilow"), st.binary()))
 def test_any_message_is_read_or_garbage(header: dict[str, Any], parts: dict[str, bytes]) -> None:
     for order in (BeginOrder, SegmentOrder):
