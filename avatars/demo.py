@@ -9,11 +9,12 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from compliance import storage
 from compliance.accounts.demo import AUTHORITY, BRAND, PASSWORD, PEOPLE
 from compliance.accounts.models import Membership, Organisation, OrganisationKind, User
-from compliance.errors import Refused
+from compliance.errors import Refused, Unavailable
 from compliance.jobs.models import Job
 from compliance.jobs.services import enqueue
 
@@ -50,12 +51,19 @@ def _organisation(name: str, kind: OrganisationKind, code: str) -> Organisation:
 
 
 def draw_presenter(target: Path, *, seconds: int = 64, size: tuple[int, int] = (1280, 720)) -> None:
-    """Draw the invented presenter's consented minute with the project's own script, `size` pixels wide and high."""
+    """Draw the invented presenter's consented minute with the project's own script, `size` pixels wide and high.
+
+    Raises:
+        Unavailable: presenter_interrupted; whoever stops this process stops the drawing too.
+    """
     script = settings.BASE_DIR / "scripts" / "make_presenter.py"
     unfinished = target.with_suffix(".part.mp4")
     width, height = map(str, size)
     what = [str(unfinished), "--seconds", str(seconds), "--width", width, "--height", height]
-    subprocess.run([sys.executable, str(script), *what], check=True)
+    drawn = subprocess.run([sys.executable, str(script), *what], check=False)
+    if drawn.returncode < 0:
+        raise Unavailable("presenter_interrupted", _("Drawing the presenter was interrupted; it is drawn again later."))
+    drawn.check_returncode()
     unfinished.replace(target)
 
 

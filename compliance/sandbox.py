@@ -323,7 +323,16 @@ def confine(limits: Limits, *, network: bool) -> None:
         _forbid_network()
 
 
+def _outlast_the_group() -> None:
+    """Ctrl-C and a supervisor's stop reach a whole process group. The parent may still need an answer before it goes:
+    it alone says when this child ends, and takes it along when it dies.
+    """
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked_to_stop, signal.SIG_IGN)
+
+
 def _enter(limits_json: str, module: str, args: list[str]) -> None:
+    _outlast_the_group()
     confine(Limits(**json.loads(limits_json)), network=False)
     sys.argv = [module, *args]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -13,7 +13,7 @@ from compliance.errors import BadInput
 from compliance.sandbox import Limits, SandboxFailure, run_sandboxed
 
 CHILD = '''
-import os, socket, sys
+import os, signal, socket, sys
 from compliance.errors import BadInput
 from compliance.sandbox import child_main, report
 
@@ -36,6 +36,9 @@ def work(argv):
     if what == "lie":
         print('{"ok": true, "result": {"verdict": "fine"}}', flush=True)
         os._exit(3)
+    if what == "stop":
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
     if what == "hang":
         while True:
             pass
@@ -101,6 +104,10 @@ def test_endless_decoding_is_stopped(child: str) -> None:
 def test_waiting_for_ever_is_stopped(child: str) -> None:
     with pytest.raises(SandboxFailure, match="sandbox_timeout"):
         run_sandboxed(child, "hang", limits=Limits(wall_s=1))
+
+
+def test_a_stop_sent_to_the_whole_group_does_not_take_the_answer_from_a_parent_that_still_needs_it(child: str) -> None:
+    assert run_sandboxed(child, "stop") == {}
 
 
 def test_a_child_that_reports_success_and_dies_is_not_believed(child: str) -> None:
