@@ -12,7 +12,7 @@ from watermark.bounds import ALL_MARKS, tail_of
 from watermark.carriers import Carriers
 from watermark.lattice import frequencies
 from watermark.payload import Payload
-from watermark.polar import decode, encode
+from watermark.polar import Bits, decode, decode_each, encode
 from watermark.spectrum import Lines
 from watermark.synchronisation import Sighting
 
@@ -22,6 +22,7 @@ this.
 """
 
 _PATHS, _MORE_PATHS = 32, 1024  # of the list decoder: six milliseconds, and ten times as much
+_TOGETHER = 8  # lists that are made side by side: most of a short one is overhead, and more would leave the cache
 _CHECKED = 32  # best words of a list whose check is tried: one of 32 bits must not be tried on thousands
 _NEAR_CYCLES = 4.0  # how far a carrier's reliability is learnt from
 _PRIOR_CARRIERS = 4.0  # the mean of all weighs as much as this many carriers close by
@@ -53,18 +54,45 @@ class Decoder:
 
         thorough: whether more paths are worth it where the first ones show nothing.
         """
-        total = np.sum([s.score * s.still for s in sightings], axis=0)
-        data = total[self._carriers.data] * self._reliability(total)
-        soft = (data * np.exp(-1j * self._carriers.theta[self._carriers.data])).real
+        data = self._data(sightings)
         for paths in (_PATHS, _MORE_PATHS) if thorough else (_PATHS,):
-            self.attempts += 1
-            for bits in decode(soft, paths)[:_CHECKED]:
-                mark = self._payload.mark(bits)
-                if mark is not None:
-                    agreeing = float((soft * (1.0 - 2.0 * encode(bits))).sum())
-                    p_false = tail_of(np.abs(data), agreeing, ALL_MARKS * self.attempts)
-                    return Decoded(mark, p_false, sightings) if p_false <= P_ACCEPT else None
+            decoded = self._first(decode(self._soft(data), paths), data, sightings)
+            if decoded is not None:
+                return decoded if decoded.p_false <= P_ACCEPT else None
         return None
+
+    def first_of(self, groups: Sequence[Sequence[Sighting]]) -> Decoded | None:
+        """What `decode` makes of the first group of which it makes something, the others not counted as attempts."""
+        for start in range(0, len(groups), _TOGETHER):
+            some = groups[start : start + _TOGETHER]
+            data = [self._data(group) for group in some]
+            lists = decode_each(np.stack([self._soft(each) for each in data]), _PATHS)
+            for words, each, group in zip(lists, data, some, strict=True):
+                decoded = self._first(words, each, group)
+                if decoded is not None and decoded.p_false <= P_ACCEPT:
+                    return decoded
+        return None
+
+    def _first(self, words: Sequence[Bits], data: Lines, sightings: Sequence[Sighting]) -> Decoded | None:
+        """The best word whose check holds, with its bound, whatever that is; one more attempt."""
+        self.attempts += 1
+        for bits in words[:_CHECKED]:
+            mark = self._payload.mark(bits)
+            if mark is not None:
+                agreeing = float((self._soft(data) * (1.0 - 2.0 * encode(bits))).sum())
+                return Decoded(mark, tail_of(np.abs(data), agreeing, ALL_MARKS * self.attempts), sightings)
+        return None
+
+    def _data(self, sightings: Sequence[Sighting]) -> Lines:
+        """complex128[512]: the data carriers of the weighted sum, each as far as it is to be believed."""
+        total = np.sum([s.score * s.still for s in sightings], axis=0)
+        data: Lines = total[self._carriers.data] * self._reliability(total)
+        return data
+
+    def _soft(self, data: Lines) -> npt.NDArray[np.float64]:
+        """float64[512]: positive where a code bit is rather 0."""
+        soft: npt.NDArray[np.float64] = (data * np.exp(-1j * self._carriers.theta[self._carriers.data])).real
+        return soft
 
     def _reliability(self, total: Lines) -> npt.NDArray[np.float64]:
         """float64[512] > 0: how clearly the synchronisation carriers near each data carrier agree with the key.

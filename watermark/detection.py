@@ -274,7 +274,7 @@ class _Detector:
         score, aligned = align(sightings, self._carriers)
         return self._decoder.decode(aligned, thorough=score >= _PROMISING) if score >= _MIN_JOINT_SYNC else None
 
-    def _decode_apart(self, sightings: Sequence[Sighting], *, parted: bool = False) -> Decoded | None:
+    def _decode_apart(self, sightings: Sequence[Sighting]) -> Decoded | None:
         """Decodes windows that show the tile by themselves, all or in halves: the mark may change half-way.
 
         Windows that were each moved to where they like it best add up to a high score whatever they hold, so what one
@@ -284,12 +284,8 @@ class _Detector:
         if math.hypot(*(s.score for s in clear)) < _MIN_SUM_SYNC:
             return None
         promising = max(s.score for s in clear) >= _PROMISING
-        decoded = self._decoder.decode(clear, thorough=promising and not parted)
-        if decoded is not None or len(clear) == 1:
-            return decoded
-        middle = len(clear) // 2
-        halves = clear[:middle], clear[middle:]
-        return next(filter(None, (self._decode_apart(half, parted=True) for half in halves)), None)
+        decoded = self._decoder.decode(clear, thorough=promising)
+        return decoded or self._decoder.first_of(list(_parts(clear)))
 
     def _shows(self, sighting: Sighting, phases: Phases, alone: float) -> bool:
         """Whether a window shows a mark, and not more clearly a tile that stands elsewhere.
@@ -303,6 +299,16 @@ class _Detector:
 
 def _untouched(like: Pose) -> Iterator[Pose]:
     return (replace(like, geometry=geometry) for geometry in _UNTURNED)
+
+
+def _parts(clear: Sequence[Sighting]) -> Iterator[Sequence[Sighting]]:
+    """The halves of some sightings and the halves of those, down to single ones, that together may show a mark."""
+    if len(clear) > 1:
+        middle = len(clear) // 2
+        for half in (clear[:middle], clear[middle:]):
+            if math.hypot(*(s.score for s in half)) >= _MIN_SUM_SYNC:
+                yield half
+                yield from _parts(half)
 
 
 def _joined(readings: Sequence[_Reading]) -> list[Detection]:

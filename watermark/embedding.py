@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import av
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 from watermark.errors import BadMedia
 from watermark.frames import MAX_SIDE, MIN_SIDE, eight_bit_copy, luma_view, readable_size, upright_turns
 from watermark.lattice import REFERENCE_SHORT_SIDE, TILE_AT_REFERENCE, amplitudes, block_share, frequencies
-from watermark.mask import SIMILARITY_BLOCK, SIMILARITY_ROWS, strength_map, uniform_strength
+from watermark.mask import SIMILARITY_BLOCK, SIMILARITY_ROWS, Blocks, strength_map, uniform_strength
 from watermark.pattern import MarkPattern
 
 FADE_S = 0.48
@@ -33,13 +34,21 @@ _PLANE_MAX = 6 * _PLANE_ONE
 _WEIGHT_BITS = 6
 _WEIGHT_ONE = 1 << _WEIGHT_BITS
 _SHIFT = (_PLANE_ONE * _STRENGTH_ONE).bit_length() - 1
+_HALF = 1 << (_SHIFT - 1)  # added before the shift it rounds to nearest
+_STRIP_PIXELS = 1 << 18  # worked on at a time, so that what is between two steps stays in the processor's cache
+_SIGN = np.uint8(0x80)
+
+Luma = npt.NDArray[np.uint8]
+Strength = npt.NDArray[np.int16]
 
 
 class _Plane(NamedTuple):
-    """The tile of one slot over a frame: int16[rows, width] in 1/32, and its mean square in each mask block."""
+    """The tile of one slot over a frame: int16[bands, rows, width] in 1/32, and float32[h, w], its mean square in
+    each mask block.
+    """
 
-    pattern: Tensor
-    power: Tensor
+    pattern: npt.NDArray[np.int16]
+    power: Blocks
 
 
 class Embedder:
@@ -48,7 +57,7 @@ class Embedder:
     pattern: the mark; width, height: of the stored frame in pixels, 64 .. 8192; quarter_turns: how often the
     stored frame must be turned counter-clockwise by 90 degrees to stand upright (from the rotation metadata);
     the tile stands upright on the screen. mask: follow the texture of each frame; without it every pixel is
-    marked alike, at a third of the cost. Raises `BadMedia` for another size. CPU or CUDA by `device`.
+    marked alike, at a quarter of the cost. Raises `BadMedia` for another size.
     """
 
     def __init__(
@@ -59,7 +68,6 @@ class Embedder:
         *,
         quarter_turns: int = 0,
         mask: bool = True,
-        device: torch.device | str = "cpu",
     ) -> None:
         if not readable_size(width, height):
             raise BadMedia(
@@ -69,63 +77,84 @@ class Embedder:
         self.width, self.height = width, height
         self._pattern = pattern
         self._turns = quarter_turns % 4
-        self._device = torch.device(device)
         self._step = max(1, round(min(width, height) / _MASK_ROWS))
         self._band = self._step * _GRID // _BANDS
         self._share = _share_in_squares(min(width, height))
         even = round(uniform_strength(self._share) * _STRENGTH_ONE)
-        self._even = None if mask else torch.full((1, 1, width), even, dtype=torch.int16, device=self._device)
-        # Added before the shift it rounds to nearest.
-        self._half = torch.tensor(1 << (_SHIFT - 1), dtype=torch.int16, device=self._device)
-        self._across, self._down = (_ramp(n, self._device) for n in (self._step * _GRID, _BANDS))
+        self._even = None if mask else np.full((-(-height // self._band), 1, width), even, np.int16)
         self._planes: dict[int, _Plane] = {}
         # Kept from frame to frame: fresh pages for every frame would cost as much as the arithmetic.
-        self._scratch = [torch.empty(0, dtype=torch.int16, device=self._device) for _ in range(2)]
+        bands = max(1, _STRIP_PIXELS // (self._band * width))
+        self._product = np.empty((bands, self._band, width), np.int16)
+        self._signed = np.empty((bands * self._band, width), np.uint8)
+        self._change = np.empty((-(-height // self._band) * self._band, width), np.int8)
+        self._changed_for: tuple[int, int] | None = None
 
-    def embed(self, luma: npt.NDArray[np.uint8], t_s: float) -> None:
+    def embed(self, luma: Luma, t_s: float) -> None:
         """Adds the mark to uint8[height, width] luma in place; `t_s` is the frame's time in seconds, any
         sign.
         """
         if luma.shape != (self.height, self.width):
             raise BadMedia("frame_size", "The frame changed its size; make an embedder for the new size.")
-        plane = torch.from_numpy(luma)[None]
-        plane.copy_(self._sum(plane.to(self._device), *self._place(t_s)))
+        place = self._place(t_s)
+        if self._even is None:
+            plane = self._blend(*place)
+            seen = luma[:: self._step, :: self._step]
+            self._multiply(plane, self._strength(seen, plane.power))
+        elif self._changed_for != place:
+            self._multiply(self._blend(*place), self._even)
+            self._changed_for = place
+        self._add(luma)
 
     def embed_tensor(self, luma: Tensor, times: Sequence[float]) -> Tensor:
-        """The marked copy of uint8[n, height, width] luma on the embedder's device; `times` in seconds, one a frame.
+        """The marked copy of uint8[n, height, width] luma on any device; `times` in seconds, one a frame.
 
-        Frames that share a place of the tile are marked in one go.
+        For frames that lie on a GPU: only what the mask looks at leaves it.
         """
         marked = torch.empty_like(luma)
-        start = 0
-        for place, group in itertools.groupby(self._place(t) for t in times):
-            end = start + len(list(group))
-            marked[start:end] = self._sum(luma[start:end], *place)
-            start = end
+        for place, group in itertools.groupby(range(len(times)), lambda index: self._place(times[index])):
+            plane = self._blend(*place)
+            pattern = torch.from_numpy(plane.pattern).to(luma.device)
+            for index in group:
+                seen = luma[index, :: self._step, :: self._step].cpu().numpy()
+                strength = torch.from_numpy(self._strength(seen, plane.power)).to(luma.device)
+                change = (pattern * strength + _HALF) >> _SHIFT
+                total = luma[index] + change.reshape(-1, self.width)[: self.height]
+                marked[index] = total.clamp_(0, 255)
         return marked
 
-    @torch.inference_mode()
-    def _sum(self, luma: Tensor, slot: int, weight: int) -> Tensor:
-        """int16[n, height, width]: the frames with their mark, within 0 .. 255; overwritten by the next call."""
-        plane = self._blend(slot, weight)
-        strength = self._strength(luma, plane.power) if self._even is None else self._even
-        lines = plane.pattern.reshape(-1, self._band, self.width).expand(len(luma), -1, -1, -1)
-        change = self._scratch[0].resize_(lines.shape)
-        torch.addcmul(self._half, lines, strength, out=change).bitwise_right_shift_(_SHIFT)
-        # 16 bits hold every sum; clamping instead of wrapping keeps black black.
-        total = self._scratch[1].resize_(luma.shape).copy_(luma)
-        return total.add_(change.reshape(len(luma), -1, self.width)[:, : self.height]).clamp_(0, 255)
+    def _multiply(self, plane: _Plane, strength: Strength) -> None:
+        """Puts the change of every pixel, in whole grey steps, into `_change`."""
+        size = len(self._product)
+        for start in range(0, len(strength), size):
+            pattern = plane.pattern[start : start + size]
+            product = np.multiply(pattern, strength[start : start + size], out=self._product[: len(pattern)])
+            product += _HALF
+            product >>= _SHIFT
+            change = self._change[start * self._band :][: len(pattern) * self._band]
+            np.copyto(change.reshape(product.shape), product, casting="unsafe")
 
-    def _strength(self, luma: Tensor, power: Tensor) -> Tensor:
-        """int16[n, bands, 1, width] in 1/64: the strength map between its points."""
-        coarse = strength_map(luma[:, :: self._step, :: self._step].float(), power, self._share)
-        coarse.mul_(_STRENGTH_ONE).add_(0.5)  # the conversion to whole numbers cuts off
-        padded = F.pad(coarse[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
-        # Columns first, while there are few rows; the last axis stays contiguous where most of the work is.
-        wide = _stretched(padded.transpose(1, 2).contiguous(), self._across, self.width)
-        bands = -(-self.height // self._band)
-        tall = _stretched(wide.transpose(1, 2).contiguous(), self._down, bands)
-        return tall.to(torch.int16)[:, :, None]
+    def _add(self, luma: Luma) -> None:
+        """Adds `_change`. With the top bit turned over a grey value is a signed byte, and those are added at once, with
+        black kept black instead of wrapping around.
+        """
+        size = len(self._signed)
+        for start in range(0, self.height, size):
+            lines = luma[start : start + size]
+            signed = np.bitwise_xor(lines, _SIGN, out=self._signed[: len(lines)])
+            total = signed.view(np.int8)
+            cv2.add(total, self._change[start : start + len(lines)], total)
+            np.bitwise_xor(signed, _SIGN, out=lines)
+
+    def _strength(self, seen: Luma, power: Blocks) -> Strength:
+        """int16[bands, 1, width] in 1/64: the strength map between its points, from what the mask sees of a frame."""
+        if self._even is not None:
+            return self._even
+        coarse = strength_map(seen, power, self._share)
+        rows, columns = coarse.shape
+        rounding = coarse * np.float32(_STRENGTH_ONE) + np.float32(0.5)  # the conversion to whole numbers cuts off
+        wide = np.asarray(cv2.resize(rounding, (columns * self._step * _GRID, rows * _BANDS)), np.float32)
+        return wide[: -(-self.height // self._band), None, : self.width].astype(np.int16)
 
     def _place(self, t_s: float) -> tuple[int, int]:
         """The slot that is left at a time, and its weight in 1/64: below 64 while it gives way to the next."""
@@ -139,10 +168,12 @@ class Embedder:
         if weight == _WEIGHT_ONE:
             return plane
         after, rest = self._plane(slot + 1), _WEIGHT_ONE - weight
-        pattern = (plane.pattern * weight).add_(after.pattern * rest)
+        pattern = plane.pattern * np.int16(weight)
+        pattern += after.pattern * np.int16(rest)
+        pattern >>= _WEIGHT_BITS
         # The square of a mean is at most the mean of the squares, so the budgets hold.
-        power = (plane.power * weight + after.power * rest) / _WEIGHT_ONE
-        return _Plane(pattern.bitwise_right_shift_(_WEIGHT_BITS), power)
+        power = plane.power * np.float32(weight / _WEIGHT_ONE) + after.power * np.float32(rest / _WEIGHT_ONE)
+        return _Plane(pattern, power)
 
     def _plane(self, slot: int) -> _Plane:
         """The tile of a slot over the frame; the last two are kept."""
@@ -151,24 +182,13 @@ class Embedder:
             if len(self._planes) > 1:
                 self._planes.pop(next(iter(self._planes)))
             upright = (self.height, self.width) if self._turns % 2 == 0 else (self.width, self.height)
-            plane = torch.rot90(tile_plane(self._pattern, index, *upright), -self._turns).to(self._device)
+            plane = torch.rot90(tile_plane(self._pattern, index, *upright), -self._turns)
             square = plane.square()[None, None]
             power = F.avg_pool2d(square, self._step * _GRID, ceil_mode=True, count_include_pad=False)[0, 0]
             fixed = (plane * _PLANE_ONE).round_().clamp_(-_PLANE_MAX, _PLANE_MAX).to(torch.int16)
-            self._planes[index] = _Plane(F.pad(fixed, (0, 0, 0, -self.height % self._band)), power)
+            bands = F.pad(fixed, (0, 0, 0, -self.height % self._band)).reshape(-1, self._band, self.width)
+            self._planes[index] = _Plane(bands.numpy(), power.numpy())
         return self._planes[index]
-
-
-def _ramp(spacing: int, device: torch.device) -> Tensor:
-    """float[1, 1, spacing, 1]: from 0 up to 1, which it does not reach."""
-    return torch.arange(spacing, device=device, dtype=torch.float32)[None, None, :, None] / spacing
-
-
-def _stretched(points: Tensor, ramp: Tensor, length: int) -> Tensor:
-    """float[n, length, m]: linear interpolation of float[n, k, m] along k; the first point lies half a spacing out."""
-    low, step = points[:, :-1, None], (points[:, 1:] - points[:, :-1])[:, :, None]
-    fine = torch.addcmul(low, step, ramp).reshape(len(points), -1, points.shape[2])
-    return fine[:, ramp.shape[2] // 2 :][:, :length]
 
 
 def _share_in_squares(short_side: int) -> float:
@@ -201,9 +221,7 @@ def tile_plane(pattern: MarkPattern, slot: int, height: int, width: int) -> Tens
     return torch.from_numpy(np.ascontiguousarray(plane, dtype=np.float32))
 
 
-def embed_frames(
-    frames: Iterable[av.VideoFrame], pattern: MarkPattern, *, device: torch.device | str = "cpu"
-) -> Iterator[av.VideoFrame]:
+def embed_frames(frames: Iterable[av.VideoFrame], pattern: MarkPattern) -> Iterator[av.VideoFrame]:
     """Marked copies of `frames` as 8-bit yuv420p (or yuvj420p if they came so); chroma, pts, time base and
     colour tags are kept and the given frames stay as they were. A frame without a time follows its
     predecessor by 1/25 s.
@@ -218,7 +236,7 @@ def embed_frames(
         turns = upright_turns(frame)
         if embedder is None or shape != (frame.width, frame.height, turns):
             shape = (frame.width, frame.height, turns)
-            embedder = Embedder(pattern, frame.width, frame.height, quarter_turns=turns, device=device)
+            embedder = Embedder(pattern, frame.width, frame.height, quarter_turns=turns)
         marked = eight_bit_copy(frame)
         embedder.embed(luma_view(marked), clock)
         yield marked

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import cv2
+import numpy as np
+import numpy.typing as npt
 
-from watermark.neighbourhood import mean_of_nine
+Blocks = npt.NDArray[np.float32]
 
 STRENGTH_FLAT = 0.8
 """RMS change of luma in 8-bit steps where the picture is flat, at most."""
@@ -35,34 +35,37 @@ _SIMILARITY_FLOOR = (0.03 * 255) ** 2  # the constant C2 of that measure
 _ROUNDING = 1 / 12  # variance added by whole grey steps
 _DARK, _DARK_STRENGTH = 48.0, 0.75
 _BLOCK = 8
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
-def strength_map(luma: Tensor, power: Tensor, share: float) -> Tensor:
+def strength_map(luma: npt.NDArray[np.uint8], power: Blocks, share: float) -> Blocks:
     """RMS change allowed around each of a coarse grid of points.
 
-    luma: float[n, H, W] on 0..255, about 180 rows for a landscape frame (a quarter of 720p); power: float[h, w], mean
-    square of the pattern in each 8x8 block, h = ceil(H / 8); share: of the pattern's energy within the squares
-    of `SIMILARITY_BLOCK`. Result float[n, h, w], at most `STRENGTH_FLAT` times `GAIN_MAX`.
+    luma: uint8[H, W], about 180 rows for a landscape frame (a quarter of 720p); power: float32[h, w], mean square of
+    the pattern in each 8x8 block, h = ceil(H / 8); share: of the pattern's energy within the squares of
+    `SIMILARITY_BLOCK`. Result float32[h, w], at most `STRENGTH_FLAT` times `GAIN_MAX`.
     """
-    rows, columns = luma.shape[1:]
-    beyond = (1, 1 + -columns % _BLOCK, 1, 1 + -rows % _BLOCK)
-    padded = F.pad(luma[:, None], beyond, mode="replicate")
-    middle = padded[:, :, 1:-1, 1:-1]
-    mean = F.avg_pool2d(middle, _BLOCK)
-    # Texture is what a neighbourhood of three pixels does not explain: the shading of a cheek is none.
-    detail = middle - mean_of_nine(padded)
-    fine = _mean_of_four(detail.square_())
-    texture = F.avg_pool2d(fine, _BLOCK // 2)
+    rows, columns = luma.shape
+    padded = cv2.copyMakeBorder(luma, 1, 1 + -rows % _BLOCK, 1, 1 + -columns % _BLOCK, cv2.BORDER_REPLICATE)
+    pixels = padded[1:-1, 1:-1].astype(np.float32)
+    mean = _halved(pixels, 3)
+    # Texture is what a neighbourhood of three pixels does not explain: the shading of a cheek is none. The sum of nine
+    # is a whole number and exact.
+    detail = pixels
+    detail -= cv2.boxFilter(padded, cv2.CV_16S, (3, 3), normalize=False)[1:-1, 1:-1] * np.float32(1 / 9)
+    fine = _halved(np.square(detail, out=detail), 1)  # at 720 lines squares of `SIMILARITY_BLOCK`
+    texture = _halved(fine, 2)
     # A mark of variance g**2 costs g**2 / (2 texture + floor) of structural similarity; the gain keeps that constant.
-    harm = F.avg_pool2d(fine.mul_(2).add_(_SIMILARITY_FLOOR).reciprocal_(), _BLOCK // 2)
-    quietest = -F.max_pool2d(-texture, 3, stride=1, padding=1)
-    gain = (1 + quietest * (2 / _SIMILARITY_FLOOR)).sqrt_().clamp_(max=GAIN_MAX)
-    gain *= _DARK_STRENGTH + (1 - _DARK_STRENGTH) * (mean / _DARK).clamp_(max=1)
-    gain = mean_of_nine(F.pad(gain, (1, 1, 1, 1), mode="replicate"))
-    error = gain.square() * power
-    room = SIMILARITY_LOSS - _ROUNDING * _frame_mean(harm)
-    level = torch.minimum(room / (share * _frame_mean(error * harm)), STRENGTH_FRAME**2 / _frame_mean(error))
-    return (gain * level.clamp_(max=STRENGTH_FLAT**2).sqrt_())[:, 0]
+    harm = _halved(np.reciprocal(2 * fine + np.float32(_SIMILARITY_FLOOR)), 2)
+    quietest = cv2.erode(texture, _NEIGHBOURS)
+    gain = np.minimum(np.sqrt(1 + quietest * np.float32(2 / _SIMILARITY_FLOOR)), np.float32(GAIN_MAX))
+    gain *= _DARK_STRENGTH + (1 - _DARK_STRENGTH) * np.minimum(mean * np.float32(1 / _DARK), 1)
+    gain = cv2.blur(gain, (3, 3), borderType=cv2.BORDER_REPLICATE)
+    error = np.square(gain) * power
+    room = SIMILARITY_LOSS - _ROUNDING * float(harm.mean())
+    level = min(room / (share * float((error * harm).mean())), STRENGTH_FRAME**2 / float(error.mean()))
+    strength: Blocks = gain * np.float32(math.sqrt(min(level, STRENGTH_FLAT**2)))
+    return strength
 
 
 def uniform_strength(share: float) -> float:
@@ -71,11 +74,9 @@ def uniform_strength(share: float) -> float:
     return math.sqrt(min(room, STRENGTH_FLAT**2))
 
 
-def _mean_of_four(plane: Tensor) -> Tensor:
-    """The mean of each 2x2 square: at 720 lines one of `SIMILARITY_BLOCK`. Several times as fast as `avg_pool2d`."""
-    pairs = plane[..., ::2, :] + plane[..., 1::2, :]
-    return (pairs[..., ::2] + pairs[..., 1::2]).mul_(0.25)
-
-
-def _frame_mean(blocks: Tensor) -> Tensor:
-    return blocks.mean(dim=(2, 3), keepdim=True)
+def _halved(plane: Blocks, times: int) -> Blocks:
+    """The means of squares of 2, 4 or 8 pixels; halving again and again is what OpenCV does fast."""
+    for _ in range(times):
+        half = plane.shape[1] // 2, plane.shape[0] // 2
+        plane = np.asarray(cv2.resize(plane, half, interpolation=cv2.INTER_AREA), np.float32)
+    return plane

@@ -109,8 +109,8 @@ def embed_file(
     What the suffix of `target` can hold decides on codecs; the encoding is visually and audibly lossless, or exact
     with `lossless`. Size, frame count, times, rotation, colour tags, depth, transparency, sample rate and channels
     are kept; a track without a pattern is copied packet by packet; subtitles and data are left out. `target` appears
-    only when it is complete, and, with the key as `read_back`, only after the mark was read from it. `progress` gets
-    shares of 1. Raises `BadMedia`.
+    only when it is complete, and, with the key as `read_back`, only after the mark was read from it, on `device`.
+    `progress` gets shares of 1. Raises `BadMedia`.
     """
     source, target = Path(source), Path(target)
     kind = kind_of(source)
@@ -126,7 +126,7 @@ def embed_file(
             picture = pattern if kind is Kind.VIDEO else None
             with opened(source) as container:
                 has_sound = bool(container.streams.audio)
-                marking = Marking(picture, sound if has_sound else None, lossless, device, progress)
+                marking = Marking(picture, sound if has_sound else None, lossless, progress)
                 report = Copy(container, unfinished, marking).run()
         if read_back is not None:
             mark = pattern.mark if pattern is not None else sound.mark if sound is not None else 0

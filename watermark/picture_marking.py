@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import av
 import numpy as np
-import torch
 
 from watermark.embedding import Embedder
 from watermark.frames import copy_as, deep_luma_view, depth, luma_view, upright_turns
@@ -18,10 +17,9 @@ class FrameMarker:
     1/25 s. Raises `BadMedia` for sizes that cannot be marked.
     """
 
-    def __init__(self, pattern: MarkPattern, pixel_format: str, device: torch.device | str = "cpu") -> None:
+    def __init__(self, pattern: MarkPattern, pixel_format: str) -> None:
         self._pattern = pattern
         self._format = pixel_format
-        self._device = device
         self._embedder: Embedder | None = None
         self._shape: tuple[int, int, int] | None = None
         self._clock = -1 / 25
@@ -42,9 +40,7 @@ class FrameMarker:
         shape = (frame.width, frame.height, upright_turns(frame))
         if self._embedder is None or self._shape != shape:
             self._shape = shape
-            self._embedder = Embedder(
-                self._pattern, frame.width, frame.height, quarter_turns=shape[2], device=self._device
-            )
+            self._embedder = Embedder(self._pattern, frame.width, frame.height, quarter_turns=shape[2])
         return self._embedder
 
     def _mark_deep(self, frame: av.VideoFrame, bits: int, embedder: Embedder) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import av
 import av.error
-import torch
 from av.container import InputContainer, OutputContainer
 
 from watermark.containers import PictureEncoding, format_name, picture_encoding
@@ -34,7 +33,6 @@ class Marking:
     picture: MarkPattern | None
     sound: SoundPattern | None
     lossless: bool = False
-    device: torch.device | str = "cpu"
     progress: Progress | None = None
 
 
@@ -173,7 +171,7 @@ class Copy:
         if given.sample_aspect_ratio:
             context.sample_aspect_ratio = given.sample_aspect_ratio
         self._encoder, self._encoding = encoder, encoding
-        self._marker = FrameMarker(self._pattern, encoding.pixel_format, self._marking.device)
+        self._marker = FrameMarker(self._pattern, encoding.pixel_format)
         if frame.rotation:
             encoder.set_display_rotation(frame.rotation)
 

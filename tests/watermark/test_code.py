@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from watermark import BadMark, Key, parse_mark
 from watermark.bounds import needed_score, tail, tail_of
 from watermark.payload import INFO_BITS, Payload
-from watermark.polar import CODE_BITS, LIST_SIZE, decode, encode
+from watermark.polar import CODE_BITS, LIST_SIZE, decode, decode_each, encode
 
 marks = st.integers(0, 2**64 - 1)
 PAYLOAD = Payload(Key("k", b"\x01" * 32))
@@ -29,6 +29,13 @@ def test_every_mark_survives_noise_stronger_than_the_signal(mark: int, seed: int
     noise = np.random.default_rng(seed).standard_normal(CODE_BITS)
     soft = 0.95 * (1.0 - 2.0 * encode(bits)) + noise
     assert mark in [PAYLOAD.mark(word) for word in decode(soft)]
+
+
+def test_words_are_decoded_side_by_side_as_one_by_one() -> None:
+    rng = np.random.default_rng(3)
+    softs = 1.0 - 2.0 * encode(rng.integers(0, 2, INFO_BITS).astype(np.uint8)) + rng.normal(0, 1.6, (5, CODE_BITS))
+    for soft, words in zip(softs, decode_each(softs, 32), strict=True):
+        assert np.array_equal(words, decode(soft, 32))
 
 
 def test_more_paths_lead_to_more_marks_at_the_edge() -> None:
