@@ -110,6 +110,8 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'avow.sqlite3'}")}
+# A room on air looks several times a second; to open the file anew each time costs more than to read it.
+DATABASES["default"]["CONN_MAX_AGE"] = env.int("AVOW_DB_CONN_MAX_AGE", default=60)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         # A writer takes the lock when its transaction begins, so no upgrade from read to write can fail half-way.
@@ -121,7 +123,6 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "PRAGMA secure_delete=ON;",
     }
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = env.int("AVOW_DB_CONN_MAX_AGE", default=60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
         # Statements that come again are planned once. Off behind a pooler that hands out connections by statement.
