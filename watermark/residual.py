@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 import av
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -261,7 +262,22 @@ def suppress_host(luma: Tensor) -> Tensor:
 
 
 def _smooth(plane: Tensor) -> Tensor:
-    """A local mean over about 20 pixels, by way of a quarter of the resolution."""
+    """float[1, 1, h, w], sides multiples of four: a local mean over about 20 pixels, by way of a quarter of the
+    resolution.
+    """
+    return _smooth_on_cpu(plane) if plane.device.type == "cpu" else _smooth_anywhere(plane)
+
+
+def _smooth_anywhere(plane: Tensor) -> Tensor:
     coarse = F.avg_pool2d(plane, 4)
     coarse = F.avg_pool2d(F.pad(coarse, (2, 2, 2, 2), mode="replicate"), 5, stride=1)
     return F.interpolate(coarse, size=plane.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _smooth_on_cpu(plane: Tensor) -> Tensor:
+    """The same sums, five times as fast: pooling and stretching are not torch's strength there."""
+    rows, columns = plane.shape[-2:]
+    coarse = cv2.resize(plane[0, 0].numpy(), (columns // 4, rows // 4), interpolation=cv2.INTER_AREA)
+    even = cv2.blur(coarse, (5, 5), borderType=cv2.BORDER_REPLICATE)
+    stretched = cv2.resize(even, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    return torch.from_numpy(np.asarray(stretched, np.float32))[None, None]

@@ -5,6 +5,7 @@ character.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -124,52 +125,54 @@ class LineTemplate:
         self._prepare(ink)
 
     def _prepare(self, ink: Pixels) -> None:
-        """The drawing column by column, so that the pixels of one character lie side by side in memory."""
-        self._ink = np.ascontiguousarray(ink.T).ravel()
-        ends = np.minimum(self._bounds, self.width).ravel() * self.height
-        self._ends = np.minimum(ends, self.width * self.height - 1)
-        self._area = self._per_character(np.ones_like(self._ink))
-        self._ink_mean = self._per_character(self._ink) / self._area
-        self._ink_spread = self._per_character(self._ink**2) - self._ink_mean**2 * self._area
+        self._ink, self._rows = ink, np.ones(len(ink), np.float32)
+        # Beginning and end of each character in turn; sums over what lies between two are left out.
+        self._ends = np.minimum(self._bounds, self.width - 1).ravel()
+        self._area, total, squares = self._per_character(np.ones_like(ink), ink, ink * ink)
+        self._ink_mean = total / self._area
+        self._ink_spread = squares - self._ink_mean**2 * self._area
 
-    def _per_character(self, weighted: Pixels) -> Pixels:
-        return np.asarray(np.add.reduceat(weighted, self._ends)[::2], np.float32)
+    def _per_character(self, *weighted: Pixels) -> Pixels:
+        """float32[k, ..., characters]: sums of float32[..., height, width] over each character, over columns first,
+        where most of the pixels are.
+        """
+        columns = np.stack([self._rows @ one for one in weighted])
+        return np.asarray(np.add.reduceat(columns, self._ends, axis=-1)[..., ::2], np.float32)
 
-    def _pixels(self, luma: NDArray[np.uint8]) -> Pixels | None:
-        patch = luma[self.y : self.y + self.height, self.x : self.x + self.width]
-        if patch.shape != (self.height, self.width):
-            return None
-        # Around zero, so that sums of squares keep their digits in single precision.
-        return np.subtract(patch.T, 128, dtype=np.float32, order="C").ravel()
-
-    def look(self, luma: NDArray[np.uint8], black_white: tuple[float, float]) -> tuple[float, float]:
-        """(least correlation of a character with its drawing, -1..1; least contrast of a character, 1..21).
+    def look(self, lumas: Sequence[NDArray[np.uint8]], black_white: tuple[float, float]) -> tuple[Pixels, Pixels]:
+        """float32[n] each, for n pictures uint8[h, w] of one size: the least correlation of a character with its
+        drawing, -1..1; the least contrast of a character, 1..21.
 
         Contrast is the ratio of strokes to their ground (WCAG 2.2, 1.4.3), both levels by least squares over the
         character. A place outside the picture, a flat patch, or a line with more writing right before or after it
-        counts as nothing: 0.
+        counts as nothing: 0. Many pictures at once, because for one the calls cost more than the sums.
         """
-        pixels = self._pixels(luma)
-        if pixels is None:
-            return 0.0, 1.0
-        mean = self._per_character(pixels) / self._area
-        spread = self._per_character(pixels * pixels) - mean**2 * self._area
-        covariance = self._per_character(pixels * self._ink) - mean * self._ink_mean * self._area
-        correlation = covariance / np.sqrt(np.maximum(spread * self._ink_spread, 1e-3))
+        nothing = np.zeros(len(lumas), np.float32), np.ones(len(lumas), np.float32)
+        rows, columns = slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
+        if lumas[0][rows, columns].shape != (self.height, self.width):
+            return nothing
+        # Around zero, so that sums of squares keep their digits in single precision.
+        pixels = np.subtract([luma[rows, columns] for luma in lumas], 128, dtype=np.float32)
+        total, squares, inked = self._per_character(pixels, pixels * pixels, pixels * self._ink)
+        mean = total / self._area
+        covariance = inked - total * self._ink_mean
+        correlation = covariance / np.sqrt(np.maximum((squares - mean * total) * self._ink_spread, 1e-3))
         step = covariance / self._ink_spread
         ground = mean - step * self._ink_mean + 128
-        light, dark = _luminance(ground + step, black_white), _luminance(ground, black_white)
-        if not self._stands_alone(luma, ground + step / 2):
-            return 0.0, 1.0
-        return float(correlation.min()), float(((light + 0.05) / (dark + 0.05)).min())
+        light, dark = _luminance(np.stack((ground + step, ground)), black_white) + np.float32(0.05)
+        alone = self._stands_alone(lumas, ground + step / 2)
+        return np.where(alone, correlation.min(-1), nothing[0]), np.where(alone, (light / dark).min(-1), nothing[1])
 
-    def _stands_alone(self, luma: NDArray[np.uint8], midway: NDArray[np.floating[Any]]) -> bool:
-        """Whether the ground goes on calmly to the left and right of the text: nothing there is as light as strokes."""
-        rows = luma[self.y : self.y + self.height]
-        before = rows[:, max(0, self.x - self._quiet_px) : self.x]
-        after = rows[:, self.x + self.width : self.x + self.width + self._quiet_px]
-        light = np.count_nonzero(before > midway[0]) + np.count_nonzero(after > midway[-1])
-        return bool(light <= _QUIET_SPECKS * (before.size + after.size))
+    def _stands_alone(self, lumas: Sequence[NDArray[np.uint8]], midway: Pixels) -> NDArray[np.bool_]:
+        """bool[n]: whether the ground goes on calmly to the left and right of the text: nothing there is as light as
+        the strokes. midway: float32[n, characters] between both.
+        """
+        rows, end = slice(self.y, self.y + self.height), self.x + self.width
+        before = np.stack([luma[rows, max(0, self.x - self._quiet_px) : self.x] for luma in lumas])
+        after = np.stack([luma[rows, end : end + self._quiet_px] for luma in lumas])
+        light = np.count_nonzero(before > midway[:, :1, None], axis=(1, 2))
+        light += np.count_nonzero(after > midway[:, -1:, None], axis=(1, 2))
+        return np.asarray(light <= _QUIET_SPECKS * (before[0].size + after[0].size))
 
 
 def _luminance(luma: NDArray[np.floating[Any]], black_white: tuple[float, float]) -> Pixels:

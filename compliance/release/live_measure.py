@@ -117,8 +117,7 @@ def _label(lane: Lane, frames: list[av.VideoFrame], times: list[float]) -> Json 
     meter = lane.meter_for(frames[0])
     if meter is None:
         return None
-    for frame, t_s in zip(frames, times, strict=True):
-        meter.measure(luma_of(frame), t_s)
+    meter.measure([luma_of(frame) for frame in frames], times)
     return asdict(meter.result())
 
 

@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 import av
@@ -30,6 +31,8 @@ from watermark.sound import verify_sound
 
 Luma = npt.NDArray[np.uint8]
 FINGERPRINT_INTERVAL_S = 1.0
+_TOGETHER = 8
+"""Frames whose label is looked at in one go."""
 
 
 @dataclass
@@ -46,19 +49,23 @@ class Observer:
     _next_hash_s: float = 0.0
 
     def watch(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-        for frame in frames:
-            self._look(frame)
-            yield frame
+        while some := list(islice(frames, _TOGETHER)):
+            self._look(some)
+            yield from some
 
-    def _look(self, frame: av.VideoFrame) -> None:
-        t_s = float(frame.time or 0.0)
+    def _look(self, frames: list[av.VideoFrame]) -> None:
+        times = [float(frame.time or 0.0) for frame in frames]
+        lumas = [luma_of(frame) for frame in frames]
+        if self.meter is not None:
+            self.meter.measure(lumas, times)
+        for t_s, luma in zip(times, lumas, strict=True):
+            self._note(t_s, luma)
+
+    def _note(self, t_s: float, luma: Luma) -> None:
         if self.frames and t_s <= self.last_s:
             self.irregular += 1
         self.first_s = t_s if self.first_s is None else self.first_s
         self.frames, self.last_s = self.frames + 1, t_s
-        luma = luma_of(frame)
-        if self.meter is not None:
-            self.meter.measure(luma, t_s)
         if t_s >= self._next_hash_s:
             self.hashes.append(hash_luma(luma, t_s))
             self._next_hash_s = t_s + FINGERPRINT_INTERVAL_S

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import io
+import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -83,12 +84,38 @@ def through_h264(width: int, height: int, frames: int, crf: int, paint: Paint) -
 
 
 def measure(
-    spec: LabelSpec, paint: Paint, *, size: tuple[int, int] = (640, 360), frames: int = 12, crf: int = 26
+    spec: LabelSpec,
+    paint: Paint,
+    *,
+    size: tuple[int, int] = (640, 360),
+    frames: int = 12,
+    crf: int = 26,
+    together: int = 5,
 ) -> LabelMeasurement:
     meter = LabelMeter(spec, *size)
-    for frame in through_h264(*size, frames, crf, paint):
-        meter.measure(rows(frame), float(frame.time))
+    decoded = through_h264(*size, frames, crf, paint)
+    while some := list(itertools.islice(decoded, together)):
+        meter.measure([rows(frame) for frame in some], [float(frame.time) for frame in some])
     return meter.result()
+
+
+def test_frames_in_groups_are_seen_as_one_by_one() -> None:
+    """Through all that happens to a label: not there yet, there, too pale, gone, back."""
+    overlay = LabelOverlay(BOTH, 640, 360)
+
+    def paint(index: int, frame: av.VideoFrame) -> None:
+        if 3 <= index < 9 or index >= 12:
+            overlay.draw(frame, 0)
+        if index in (6, 7):
+            box = overlay.box
+            patch = rows(frame)[box.y : box.y + box.height, box.x : box.x + box.width]
+            patch[:] = (120 + (patch.astype(np.int16) - 120) // 4).astype(np.uint8)
+
+    alone, *grouped = (measure(BOTH, paint, frames=16, together=n) for n in (1, 4, 16))
+    assert len(alone.gaps) == 3 and alone.contrast is not None
+    for seen in grouped:
+        assert dataclasses.replace(seen, contrast=None) == dataclasses.replace(alone, contrast=None)
+        assert seen.contrast == pytest.approx(alone.contrast, abs=1e-3)
 
 
 def drawn(spec: LabelSpec, width: int = 640, height: int = 360) -> Paint:
