@@ -47,7 +47,7 @@ class WarpEngine(Performs):
 
     seed: int = 7
     name: str = "warp"
-    version: str = "3"
+    version: str = "4"
     drawn_by: Engine | None = None
 
     def build(
@@ -129,7 +129,7 @@ class WarpPerformer:
     def __init__(self, model: AvatarModel, width: int, height: int, fps: int, seed: int) -> None:
         base = model.base
         frame = frame_for(base.boxes, (base.width, base.height), width, height)
-        self._renderer = Renderer(model.reel, model.faces, model.shape, model.bank, frame)
+        self._renderer = Renderer(model.reel, model.faces, model.shape, model.bank, model.response, frame)
         self._choreography = Choreography(model, fps, seed)
         self._numbered = Numbering(fps)
 
