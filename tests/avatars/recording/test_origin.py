@@ -81,17 +81,15 @@ def assert_refused_for(mark: str, world: World, clip: Path, files: Path) -> None
 def test_a_clip_of_a_double_is_known_by_its_mark_when_it_is_stripped_or_cropped(
     world: World, tmp_path: Path, files: Path, settings: Any
 ) -> None:
-    settings.AVOW_ORIGIN_SEARCH_S = 12.0
     world.width, world.height = 1280, 720
     take = world.permitted()
     film = rendering_of(take, tmp_path / "take.mp4")
 
+    settings.AVOW_ORIGIN_SEARCH_S = 0.0  # whole pictures are read without any search
     stripped_copy(film, tmp_path / "stripped.mp4")
     assert_refused_for(take.mark.value, world, tmp_path / "stripped.mp4", files)
-    with world.as_role("inspector"):
-        (found,) = {mark["mark"] for mark in marks_in(tmp_path / "stripped.mp4", searched_s=0.0)}
-    assert found == take.mark.value
 
+    settings.AVOW_ORIGIN_SEARCH_S = 12.0
     assert_refused_for(take.mark.value, world, cropped_copy(film, tmp_path / "cropped.mp4"), files)
 
 
