@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 UNSEEN_R, UNSEEN_OFF = 0.75, 0.014
-"""What a sentence that was held back should show: correlation of the openings, and lips off in eye distances."""
+"""What a sentence that was held back should show, on a page and in the bench: correlation of the openings, and lips off
+in eye distances."""
 
 
 class Verdict(StrEnum):

@@ -26,13 +26,13 @@ from avatars.media import Encoding, constant_rate_frames, mono_sound, write_mp4
 from avatars.presenter.film import shoot
 from avatars.presenter.performance import rehearse
 from avatars.presenter.picture import Presenter
+from avatars.quality import UNSEEN_OFF, UNSEEN_R
 from avatars.speech import Phone, Speech, Word
 from avatars.speech.alignment import align, phones_within
 from bench.cost import cost_of
 from bench.table import Row
 
 CONSENT = ConsentEvidence("bench", "0" * 64, ("face", "voice"))
-UNSEEN_R, UNSEEN_DISTANCE = 0.75, 1.4
 _RATE = 16000
 
 
@@ -148,9 +148,9 @@ def unseen_rows(clip: Clip, folder: Path, *, by_hand: bool) -> Iterator[Row]:
     turning = _turning(known)
     how = "words timed by hand" if by_hand else "words timed by alignment"
     name = f"{clip.path.stem}, unseen {speech.duration_s:.0f} s, {how}"
-    bar = f"r at least {UNSEEN_R}, at most {UNSEEN_DISTANCE} %"
+    bar = f"r at least {UNSEEN_R}, at most {100 * UNSEEN_OFF:g} %"
     found = _likeness(drawn, truth, turning)
-    held = found.opening_r >= UNSEEN_R and found.level <= UNSEEN_DISTANCE
+    held = found.opening_r >= UNSEEN_R and found.level <= 100 * UNSEEN_OFF
     yield Row(f"{name}: the double", str(found), bar, held)
     for what, heads in (
         ("what it was told, on the true head", _told(model, speech, truth, turning)),

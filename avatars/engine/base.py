@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from avatars.engine.errors import FootageUnsuitable
 from avatars.engine.footage import Footage
-from avatars.engine.geometry import EYES, Reals, ShapeModel
+from avatars.engine.geometry import EYES, LIPS, Reals, ShapeModel
 
 # Lips this far apart, in shares of the person's range, may still be in the base; each step costs quality,
 # because the warp has to close them.
@@ -25,6 +25,8 @@ _UNREST = 6.0
 # A head so far from its usual turn that the lips are a fiftieth of the eye distance off costs a fifth of a long window:
 # every shape is known best for the usual head.
 _UNUSUAL = 10.0
+# And lips that rest so far from where they usually do: they show in every pause.
+_ELSEWHERE = 10.0
 # So does a picture of the mouth that flickers by five grey levels: noise and compression of the base stay in every
 # frame that is drawn over it.
 _GRAIN = 0.04
@@ -62,6 +64,7 @@ def choose_window(footage: Footage, shape: ShapeModel, turned: Reals) -> BaseWin
             stop = min(stop, start + int(_LONGEST_S * footage.fps))
             unrest = 0.5 * float(footage.yaw[start:stop].mean()) + _UNREST * _speed(footage, start, stop)
             unrest += _UNUSUAL * float(np.nanmean(turned[start:stop])) + _GRAIN * _grain(footage, start, stop)
+            unrest += _ELSEWHERE * _elsewhere(footage, shape, start, stop)
             unrest += _TOO_SHORT_COST * (seconds < 1)
             score = (min(seconds, _ENOUGH_S) / _ENOUGH_S) ** 0.5 - cost - unrest
             if best is None or score > best[0]:
@@ -80,6 +83,12 @@ def _speed(footage: Footage, start: int, stop: int) -> float:
     stable = footage.stable[start:stop]
     size = float(np.nanmean(np.abs(stable[:, EYES[1]] - stable[:, EYES[0]])))
     return float(np.nanmean(np.abs(np.diff(stable.mean(axis=1))))) / size
+
+
+def _elsewhere(footage: Footage, shape: ShapeModel, start: int, stop: int) -> float:
+    """How far the lips are, on average, from the person's usual closed ones, canonical units."""
+    lips = np.nanmean(footage.canonical[start:stop, :LIPS], axis=0)
+    return float(np.abs(lips - shape.neutral[:LIPS]).mean())
 
 
 def _grain(footage: Footage, start: int, stop: int) -> float:

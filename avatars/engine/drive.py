@@ -19,6 +19,7 @@ from avatars.speech import MannerTrack, Speech, mouth_track
 
 _SILENCE_S = 0.16  # a pause shorter than this is part of the speech
 _EASE_S = 0.08
+_BREATH_S, _AFTER_S = 0.4, 0.2  # how long before and after a speech the lips that were learnt from are not at rest
 _ARTICULATION = 0.92  # of the widest opening seen: people laugh wider than they speak
 _FASTEST_PER_S = 11.0  # of the opening range; lips need about 90 ms from closed to wide
 _DISSOLVE = (0.25, 0.5, 0.25)  # shares of the last, this and the next frame's mouths
@@ -54,15 +55,19 @@ class Lips:
 def commanded_lips(speech: Speech, fps: int, habits: Habits | None = None) -> Lips:
     """The lips at every frame that the sound covers, at a speed lips can follow, as this person would move them.
 
-    Sounds with closed lips stay at zero; what lies around them gives way.
+    Sounds with closed lips stay at zero; what lies around them gives way. Whose habits are known draws breath before a
+    speech as they do; else every pause is closed.
     """
+    habits = habits or Habits.none()
     count = max(1, math.ceil(speech.duration_s * fps - 1e-6))
     closed = mouth_track(speech.phones, fps, count).closed
-    opening, width, modes = (habits or Habits.none()).lips(speech.phones, fps, count)
-    if habits is None or not habits.learnt:
+    opening, width, modes = habits.lips(speech.phones, fps, count)
+    if habits.learnt:
+        closed &= ~_pausing(speech, fps, count)
+    else:
         opening = _ARTICULATION * gaussian_filter1d(np.clip(opening, 0, 1), 0.024 * fps, mode="nearest")
         width = gaussian_filter1d(width, 0.04 * fps, mode="nearest")
-    opening = np.where(closed, 0.0, np.clip(opening, 0, 1) * _speaking(speech, fps, count))
+    opening = np.where(closed, 0.0, np.clip(opening, 0, 1) * _speaking(speech, fps, count, habits.learnt))
     return Lips(_at_a_speed(opening, fps), np.clip(width, -1, 1), modes)
 
 
@@ -94,7 +99,8 @@ class Choreography:
         faces = manner.faces(self._fps, count)
         opening = np.minimum(lips.opening * faces[:, 3], 1.0)
         shown = self._pace.take(count)
-        presence = np.maximum(_speaking(speech, self._fps, count), self._own_opening[shown])
+        speaking = _speaking(speech, self._fps, count, self._model.habits.learnt)
+        presence = np.maximum(speaking, self._own_opening[shown])
         drawn = [
             self._model.response.to_draw(float(one), float(wide)) for one, wide in zip(opening, lips.width, strict=True)
         ]
@@ -129,14 +135,28 @@ def _mixed(model: AvatarModel, mouths: NDArray[np.int64], now: int) -> tuple[tup
     return tuple(shares.items())
 
 
-def _speaking(speech: Speech, fps: int, count: int) -> Reals:
-    """1 while speaking, easing to 0 in pauses, where the person's own closed mouth shows."""
+def _speaking(speech: Speech, fps: int, count: int, learnt: bool) -> Reals:
+    """1 while speaking, easing to 0 in pauses, where the person's own closed mouth shows; float64 [count].
+
+    Where habits are `learnt`, the breath before a speech and the closing after it are part of it.
+    """
+    before_s, after_s = (_BREATH_S, _AFTER_S) if learnt else (_EASE_S, _EASE_S)
     speaking = np.zeros(count)
     for phone in speech.phones:
         if phone.symbol != "sil" or phone.end_s - phone.start_s < _SILENCE_S:
-            speaking[max(0, int((phone.start_s - _EASE_S) * fps)) : math.ceil((phone.end_s + _EASE_S) * fps)] = 1
+            speaking[max(0, int((phone.start_s - before_s) * fps)) : math.ceil((phone.end_s + after_s) * fps)] = 1
     eased = gaussian_filter1d(speaking, _EASE_S * fps, mode="nearest")
     return np.where(speaking > 0, 1.0, np.where(eased < 0.02, 0.0, eased))
+
+
+def _pausing(speech: Speech, fps: int, count: int) -> NDArray[np.bool_]:
+    """Frames whose middle lies in a pause, bool [count]."""
+    centres = (np.arange(count) + 0.5) / fps
+    pausing = np.zeros(count, np.bool_)
+    for phone in speech.phones:
+        if phone.symbol == "sil":
+            pausing |= (centres >= phone.start_s) & (centres < phone.end_s)
+    return pausing
 
 
 def _own_opening(model: AvatarModel) -> Reals:

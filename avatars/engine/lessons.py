@@ -16,11 +16,23 @@ from avatars.engine.contract import Spoken
 from avatars.engine.drive import Command
 from avatars.engine.footage import Footage
 from avatars.engine.framing import Frame
-from avatars.engine.geometry import INNER, LIPS, Complex, ShapeModel, Similarity, as_points
+from avatars.engine.geometry import (
+    INNER,
+    LIPS,
+    Complex,
+    Reals,
+    ShapeModel,
+    Similarity,
+    as_points,
+    gap,
+    spread,
+    stable_points,
+    with_gap,
+)
 from avatars.engine.habits import Habits, learn_habits
 from avatars.engine.package import AvatarModel
 from avatars.engine.render import Renderer
-from avatars.engine.response import OPENINGS, Response, calibrate
+from avatars.engine.response import OPENINGS, Response, astray, calibrate
 from avatars.media import frame_of, mono_sound, rgb_of
 from avatars.speech import Phone, Speech, Voice
 from avatars.speech.alignment import align, phones_within
@@ -130,23 +142,41 @@ def _slip(reader: faces.FaceReader, renderer: Renderer, command: Command, points
 def measured_response(model: AvatarModel) -> Response:
     """Draw a sweep of mouths at the footage's own size and read each like footage."""
     shape, renderer = model.shape, _renderer(model)
+    openings, slips = list[float](), list[Complex]()
     with _watched(model, _POSES) as watched:
+        poses = [pose for pose, _reader in watched]
 
         def read(opening: float, width: float) -> tuple[float, float]:
             mouth = int(pick_mouths(model.bank, np.array([opening]), np.array([width]))[0])
             command = Command(0, ((mouth, 1.0),), opening, width, 1.0)
-            seen = [_lips(reader, renderer, replace(command, base=pose)) for pose, reader in watched]
-            opened, width_seen = np.mean(seen, axis=0)
+            meshes = [_mesh(reader, renderer, replace(command, base=pose)) for pose, reader in watched]
+            if opening <= 1 and abs(width) <= 1:  # further out is hardly ever told
+                openings.append(opening)
+                slips.append(np.mean([_astray(model, *one) for one in zip(poses, meshes, strict=True)], axis=0))
+            opened, width_seen = np.mean([_lips(mesh) for mesh in meshes], axis=0)
             return float(opened) / shape.opening_max, float(width_seen)
 
-        return calibrate(read, shape.width_rest - shape.width_low, shape.width_high - shape.width_rest)
+        response = calibrate(read, shape.width_rest - shape.width_low, shape.width_high - shape.width_rest)
+    found = astray(np.array(openings), np.stack(slips))
+    return replace(response, astray=np.stack([_as_a_whole(part, shape.neutral[:LIPS]) for part in found]))
+
+
+def _astray(model: AvatarModel, pose: int, mesh: Reals | None) -> Complex:
+    """How far lips are read from where this person has them at the opening and width that are read, complex [LIPS]."""
+    if mesh is None:
+        return np.full(LIPS, np.nan + 0j)
+    shape = model.shape
+    level = shape.canonical(stable_points(mesh))(as_points(mesh)) - model.faces.turned[pose]
+    opening, width = float(gap(level)), float(spread(level))
+    usual = with_gap(shape.neutral + shape.displacement(opening, width - shape.width_rest), opening)
+    return np.asarray((level - usual)[:LIPS])
 
 
 def _renderer(model: AvatarModel) -> Renderer:
     """One that draws at the footage's own size."""
     base = model.base
     whole = Frame(0, 0, base.width, base.height, base.width, base.height)
-    return Renderer(model.reel, model.faces, model.shape, model.bank, whole)
+    return Renderer(model.reel, model.faces, model.shape, model.bank, model.response, whole)
 
 
 @contextmanager
@@ -160,6 +190,11 @@ def _watched(model: AvatarModel, count: int) -> Iterator[list[tuple[int, faces.F
         yield [(int(place), stack.enter_context(faces.FaceReader(tracking=True))) for place in places]
 
 
-def _lips(reader: faces.FaceReader, renderer: Renderer, command: Command) -> tuple[float, float]:
+def _mesh(reader: faces.FaceReader, renderer: Renderer, command: Command) -> Reals | None:
+    """The face that is seen in a drawn picture, float64 [478, 3]."""
     found = reader.read(rgb_of(frame_of(renderer.draw(command))))
-    return (faces.lip_opening(found[0]), faces.lip_width(found[0])) if found else (np.nan, np.nan)
+    return found[0] if found else None
+
+
+def _lips(mesh: Reals | None) -> tuple[float, float]:
+    return (np.nan, np.nan) if mesh is None else (faces.lip_opening(mesh), faces.lip_width(mesh))

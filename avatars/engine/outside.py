@@ -6,9 +6,8 @@ checked (count, size, one face, lips in time with the sound) and then takes the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from avatars.engine.contract import AvatarCard, ConsentEvidence, Progress, Spoke
 from avatars.engine.drive import commanded_lips
 from avatars.engine.errors import OutsideEngineFailed
 from avatars.engine.lines import Line
+from avatars.engine.performing import Numbering, Performs
 from avatars.engine.stages import NoStages, Stages
 from avatars.engine.warp_engine import Drawing, WarpEngine, WarpPerformer
 from avatars.engine.wire import PROTOCOL, job_messages
@@ -39,8 +39,11 @@ _FACES_EVERY = 12
 
 
 @dataclass(frozen=True)
-class OutsideEngine:
-    """`gets`: "idle", the person's idle footage, or "performed", the built-in engine's performance to be refined."""
+class OutsideEngine(Performs):
+    """`gets`: "idle", the person's idle footage, or "performed", the built-in engine's performance to be refined.
+
+    Performing raises OutsideEngineFailed, at the latest after the last frame.
+    """
 
     name: str
     version: str
@@ -61,20 +64,6 @@ class OutsideEngine:
         builder = WarpEngine(seed=self.seed, name=self.name, version=self.version, drawn_by=self)
         return builder.build(clip, consent, out, progress, spoken, stages)
 
-    def perform(
-        self,
-        model: Path,
-        speech: Speech,
-        *,
-        width: int,
-        height: int,
-        fps: int,
-        progress: Progress = unwatched,
-        manner: Manner | MannerTrack = Manner.NEUTRAL,
-    ) -> Iterator[av.VideoFrame]:
-        """See `contract.Engine.perform`. Raises OutsideEngineFailed, at the latest after the last frame."""
-        return self.performer(model, width=width, height=height, fps=fps).perform(speech, progress, manner)
-
     def performer(self, model: Path, *, width: int, height: int, fps: int) -> OutsidePerformer:
         """See `contract.Engine.performer`."""
         inner = WarpEngine(seed=self.seed).performer(model, width=width, height=height, fps=fps)
@@ -85,7 +74,8 @@ class OutsidePerformer:
     """See `contract.Performer`."""
 
     def __init__(self, engine: OutsideEngine, inner: WarpPerformer, fps: int) -> None:
-        self._engine, self._inner, self._fps, self._count = engine, inner, fps, 0
+        self._engine, self._inner, self._fps = engine, inner, fps
+        self._numbered = Numbering(fps)
 
     def perform(
         self, speech: Speech, progress: Progress = unwatched, manner: Manner | MannerTrack = Manner.NEUTRAL
@@ -93,12 +83,7 @@ class OutsidePerformer:
         drawings = self._inner.drawings(speech, MannerTrack.of(manner))
         check = _Check(speech, self._fps, len(drawings))
         try:
-            for number, frame in enumerate(self._frames(speech, drawings)):
-                check.look(number, frame)
-                frame.pts, frame.time_base = self._count, Fraction(1, self._fps)
-                self._count += 1
-                progress(number / len(drawings), "Performing")
-                yield frame
+            yield from self._numbered(check.passing(self._frames(speech, drawings)), len(drawings), progress)
         finally:
             check.close()
             self._engine.line.close()
@@ -128,7 +113,13 @@ class _Check:
         self._all = faces.FaceReader(most=2)
         self._one = faces.FaceReader(tracking=True)
 
-    def look(self, number: int, frame: av.VideoFrame) -> None:
+    def passing(self, frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """The frames, each looked at before it goes on. Raises OutsideEngineFailed."""
+        for number, frame in enumerate(frames):
+            self._look(number, frame)
+            yield frame
+
+    def _look(self, number: int, frame: av.VideoFrame) -> None:
         """Raises OutsideEngineFailed: outside_face_count."""
         if number % _FACES_EVERY == 0 and (count := len(self._all.read(rgb_of(frame)))) != 1:
             raise OutsideEngineFailed.of("outside_face_count", f"{count} in frame {number}")

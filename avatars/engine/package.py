@@ -1,11 +1,11 @@
 """The model as one file: an uncompressed zip of a manifest, the base film, the geometry and the mouth bank.
 
-Layout, format 3:
+Layout, format 4:
     manifest.json   versions, grant, footage hash, card, and the SHA-256 of every other member
     base.mp4        H.264, every frame a key frame
     geometry.npz    the base frames' points and boxes, the shape model, what the turn of the head does
     bank.npz        mouth crops and their points
-    habits.npz      how the person forms sounds, and how far a drawn mouth opens
+    habits.npz      how the person forms sounds, and how a drawn mouth is read
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from avatars.engine.bank import MouthBank
 from avatars.engine.contract import AvatarCard, ConsentEvidence
 from avatars.engine.errors import ModelDamaged
-from avatars.engine.geometry import BROWS, MODES, MOUTH, POINTS, STABLE, Complex, Reals, ShapeModel
+from avatars.engine.geometry import BROWS, LIPS, MODES, MOUTH, POINTS, STABLE, Complex, Reals, ShapeModel
 from avatars.engine.habits import FEATURES, SYMBOLS, TARGETS, Habits
 from avatars.engine.idle_faces import IdleFaces
 from avatars.engine.reel import Reel
@@ -32,7 +32,7 @@ from avatars.engine.response import Response
 from avatars.engine.turning import TURNS, Turning
 from avatars.speech import Voice, VoiceOutOfRange
 
-FORMAT = "avow-avatar-3"
+FORMAT = "avow-avatar-4"
 _MANIFEST, _FILM, _GEOMETRY, _BANK = "manifest.json", "base.mp4", "geometry.npz", "bank.npz"
 _HABITS = "habits.npz"
 _MEMBERS = {_MANIFEST, _FILM, _GEOMETRY, _BANK, _HABITS}
@@ -96,7 +96,7 @@ def save_model(
         _FILM: film,
         _GEOMETRY: _geometry(base, shape, turning),
         _BANK: _arrays(_fields(bank)),
-        _HABITS: _arrays(_fields(habits) | {"response": response.drawn, "response_widths": response.widths}),
+        _HABITS: _arrays(_fields(habits) | {f"response_{name}": part for name, part in _fields(response).items()}),
     }
     manifest = {
         "format": FORMAT,
@@ -117,7 +117,7 @@ def save_model(
     part.replace(out)
 
 
-def _fields(part: MouthBank | Habits) -> dict[str, NDArray[Any]]:
+def _fields(part: MouthBank | Habits | Response) -> dict[str, NDArray[Any]]:
     return {field.name: getattr(part, field.name) for field in fields(part)}
 
 
@@ -238,9 +238,10 @@ def _load_bank(data: bytes) -> MouthBank:
 
 def _load_habits(data: bytes) -> tuple[Habits, Response]:
     arrays = _load(data)
-    response = Response(arrays.pop("response"), arrays.pop("response_widths"))
+    response = Response(**{field.name: arrays.pop(f"response_{field.name}") for field in fields(Response)})
     _expect(response.drawn, Response.SHAPE, "f")
     _expect(response.widths, Response.SHAPE[:1], "f")
+    _expect(response.astray, (2, LIPS), "c")
     rows = len(arrays["mean"])
     if rows not in (0, FEATURES):
         raise _damaged("habits")

@@ -25,6 +25,7 @@ from avatars.engine.geometry import (
 )
 from avatars.engine.idle_faces import IdleFaces
 from avatars.engine.reel import Reel
+from avatars.engine.response import Response
 from avatars.engine.warp import Map, Region, fine_from_coarse, inverse_map
 from avatars.media import Planes
 
@@ -38,9 +39,11 @@ _KEEP = 0.8  # share of the old brightness match that survives a frame
 class Renderer:
     """Draws frames of one model at one size. Not thread-safe: it remembers brightness from frame to frame."""
 
-    def __init__(self, reel: Reel, faces: IdleFaces, shape: ShapeModel, bank: MouthBank, frame: Frame) -> None:
+    def __init__(
+        self, reel: Reel, faces: IdleFaces, shape: ShapeModel, bank: MouthBank, response: Response, frame: Frame
+    ) -> None:
         """`faces`: those of the frames of `reel`."""
-        self._reel, self._faces = reel, faces
+        self._reel, self._faces, self._response = reel, faces, response
         self._shape, self._bank, self._frame = shape, bank, frame
         self._border = border(shape.neutral)
         open_mouth = shape.neutral + shape.displacement(0.7 * shape.opening_max, 0.0)
@@ -98,6 +101,9 @@ class Renderer:
         rest[:MOUTH] = shape.neutral[:MOUTH]
         wanted = shape.opening(command.opening)
         moved = rest + shape.displacement(wanted, shape.width(command.width)) + shape.carriage(np.array(command.modes))
+        aim = self._response.aim(command.opening)
+        moved[:LIPS] += aim
+        moved[LIPS:MOUTH] += aim.mean()
         moved = face + command.presence * (with_gap(moved, wanted) - face)
         if command.feeling.moves_mouth:
             moved = with_gap(moved + command.feeling.displacement(shape), float(gap(moved)))

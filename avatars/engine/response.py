@@ -1,20 +1,20 @@
 """How far a drawn mouth opens and widens when it is read like footage, and what to draw so that it does as commanded.
 
-The face mesh reads small gaps as closed, narrow mouths as smaller than they are, and half of a widening that only the
-lips show. The person's range was read by the same mesh, so a model is played against it once: a sweep over openings and
-widths is drawn, read and inverted.
+The face mesh reads small gaps as closed, narrow mouths as smaller than they are, half of a widening that only the
+lips show, and lips in another frame's face a little beside where they were drawn. The person's range was read by the
+same mesh, so a model is played against it once: a sweep over openings and widths is drawn, read and inverted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from avatars.engine.geometry import Reals
+from avatars.engine.geometry import LIPS, Complex, Reals
 
 WIDTHS = np.linspace(-1.6, 1.6, 5)  # what may be drawn for a commanded -1..1
 OPENINGS = np.linspace(0.0, 1.2, 25)
@@ -24,17 +24,20 @@ _SMOOTH = 1.0
 @dataclass(frozen=True)
 class Response:
     """`drawn` float64 [widths, openings]: the opening to draw, in shares of the range, for each commanded one, by the
-    width that is drawn. `widths` float64 [widths]: how wide each of `WIDTHS` is read.
+    width that is drawn. `widths` float64 [widths]: how wide each of `WIDTHS` is read. `astray` complex [2, LIPS],
+    canonical units: how far the lips are read from where a face of that opening and width has them, when closed, and
+    what the widest opening adds.
     """
 
     drawn: Reals
     widths: Reals
+    astray: Complex
     SHAPE: ClassVar[tuple[int, int]] = (len(WIDTHS), len(OPENINGS))
 
     @classmethod
     def plain(cls) -> Response:
         """Draws what is commanded."""
-        return cls(np.tile(OPENINGS, (len(WIDTHS), 1)), WIDTHS.copy())
+        return cls(np.tile(OPENINGS, (len(WIDTHS), 1)), WIDTHS.copy(), np.zeros((2, LIPS), complex))
 
     def to_draw(self, opening: float, width: float) -> tuple[float, float]:
         """The opening and the width to draw for a commanded opening 0..1 and width -1..1. Closed stays closed."""
@@ -44,6 +47,10 @@ class Response:
         by_width = [float(np.interp(opening, OPENINGS, row)) for row in self.drawn]
         return float(np.interp(wide, WIDTHS, by_width)), wide
 
+    def aim(self, opening: float) -> Complex:
+        """What to add to the lips of a drawn opening so that they are read in their place, complex [LIPS]."""
+        return np.asarray(-(self.astray[0] + min(opening, 1.0) * self.astray[1]))
+
 
 def calibrate(read: Callable[[float, float], tuple[float, float]], narrower: float, wider: float) -> Response:
     """Invert what `read(drawn opening, drawn width)` gives: the opening as the mesh sees it, in shares of the range,
@@ -52,7 +59,20 @@ def calibrate(read: Callable[[float, float], tuple[float, float]], narrower: flo
     NaN from `read` (no face found) counts as unknown; a width with too few readings draws what is commanded.
     """
     seen = np.array([[read(float(opening), float(width)) for opening in OPENINGS] for width in WIDTHS])
-    return Response(np.stack([_inverted(row) for row in seen[..., 0]]), _widths(seen[..., 1], narrower, wider))
+    drawn = np.stack([_inverted(row) for row in seen[..., 0]])
+    return replace(Response.plain(), drawn=drawn, widths=_widths(seen[..., 1], narrower, wider))
+
+
+def astray(openings: Reals, slips: Complex) -> Complex:
+    """How `slips`, complex [n, LIPS], grow with the drawn `openings`, float64 [n], by least squares: `Response.astray`.
+
+    Readings without a face are NaN and have no say.
+    """
+    known = np.isfinite(slips).all(axis=1)
+    if np.count_nonzero(known) < len(OPENINGS):
+        return Response.plain().astray
+    terms = np.stack([np.ones_like(openings), openings], axis=1)[known]
+    return np.asarray(np.linalg.lstsq(terms.astype(complex), slips[known])[0])
 
 
 def _widths(seen: Reals, narrower: float, wider: float) -> Reals:

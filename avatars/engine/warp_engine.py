@@ -6,7 +6,6 @@ import hashlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -26,6 +25,7 @@ from avatars.engine.framing import frame_for
 from avatars.engine.geometry import LIPS, Complex, Reals, ShapeModel, gap, learn_shape, spread
 from avatars.engine.lessons import habits_of, measured_response, retouched_bank, sounds_of, voice_heard
 from avatars.engine.package import AvatarModel, BaseTrack, load_model, save_model
+from avatars.engine.performing import Numbering, Performs
 from avatars.engine.reel import write_reel
 from avatars.engine.render import Renderer
 from avatars.engine.response import Response
@@ -38,7 +38,7 @@ _FRONTAL = 0.35
 
 
 @dataclass(frozen=True)
-class WarpEngine:
+class WarpEngine(Performs):
     """Bends the person's idle footage to the shapes of speech and fills in their own mouth.
 
     `seed` decides the walk through the idle footage: the same seed gives the same frames. `drawn_by`: another engine
@@ -47,7 +47,7 @@ class WarpEngine:
 
     seed: int = 7
     name: str = "warp"
-    version: str = "3"
+    version: str = "4"
     drawn_by: Engine | None = None
 
     def build(
@@ -118,20 +118,6 @@ class WarpEngine:
             fps=footage.fps,
         )
 
-    def perform(
-        self,
-        model: Path,
-        speech: Speech,
-        *,
-        width: int,
-        height: int,
-        fps: int,
-        progress: Progress = unwatched,
-        manner: Manner | MannerTrack = Manner.NEUTRAL,
-    ) -> Iterator[av.VideoFrame]:
-        """See `contract.Engine.perform`. Memory does not grow with the length of the speech's picture."""
-        return self.performer(model, width=width, height=height, fps=fps).perform(speech, progress, manner)
-
     def performer(self, model: Path, *, width: int, height: int, fps: int) -> WarpPerformer:
         """See `contract.Engine.performer`."""
         return WarpPerformer(load_model(model), width, height, fps, self.seed)
@@ -143,20 +129,16 @@ class WarpPerformer:
     def __init__(self, model: AvatarModel, width: int, height: int, fps: int, seed: int) -> None:
         base = model.base
         frame = frame_for(base.boxes, (base.width, base.height), width, height)
-        self._renderer = Renderer(model.reel, model.faces, model.shape, model.bank, frame)
+        self._renderer = Renderer(model.reel, model.faces, model.shape, model.bank, model.response, frame)
         self._choreography = Choreography(model, fps, seed)
-        self._fps, self._count = fps, 0
+        self._numbered = Numbering(fps)
 
     def perform(
         self, speech: Speech, progress: Progress = unwatched, manner: Manner | MannerTrack = Manner.NEUTRAL
     ) -> Iterator[av.VideoFrame]:
         drawings = self.drawings(speech, MannerTrack.of(manner))
-        for number, drawing in enumerate(drawings):
-            frame = frame_of(drawing.performed())
-            frame.pts, frame.time_base = self._count, Fraction(1, self._fps)
-            self._count += 1
-            progress(number / len(drawings), "Performing")
-            yield frame
+        frames = (frame_of(drawing.performed()) for drawing in drawings)
+        yield from self._numbered(frames, len(drawings), progress)
 
     def drawings(self, speech: Speech, manner: MannerTrack) -> list[Drawing]:
         """The frames of a speech before they are drawn."""

@@ -11,7 +11,8 @@ from avatars.engine.base import IdleWalk, Pace
 from avatars.engine.drive import commanded_lips
 from avatars.engine.framing import frame_for
 from avatars.engine.geometry import INNER, LIPS, OUTER, POINTS, STABLE, Similarity, gap, with_gap
-from avatars.engine.response import OPENINGS, Response, calibrate
+from avatars.engine.habits import FEATURES, SYMBOLS, TARGETS, Habits
+from avatars.engine.response import OPENINGS, Response, astray, calibrate
 from avatars.engine.turning import learn_turning
 from avatars.engine.warp import Region, fine_from_coarse, inverse_map
 
@@ -73,6 +74,17 @@ def test_commanded_lips_stay_in_range_and_close(symbols: list[str]) -> None:
         inside = [n for n in range(len(opening)) if phone.start_s + 0.01 < (n + 0.5) / 25 < phone.end_s - 0.01]
         if phone.symbol in {"p", "m"} and inside:
             assert opening[inside].max() == 0
+
+
+def test_who_is_known_draws_breath_before_a_speech_and_rests_in_pauses() -> None:
+    nothing, usual = np.zeros(FEATURES), np.array([0.4, *[0.0] * (TARGETS - 1)])
+    habits = Habits(nothing, nothing + 1, np.zeros((FEATURES, TARGETS)), usual, np.ones(len(SYMBOLS)))
+    speech = say(("sil", 1.2), ("aa", 0.3), ("m", 0.12), ("aa", 0.3), ("sil", 1.2))
+    known, unknown = (commanded_lips(speech, 25, one).opening for one in (habits, None))
+    before, lips_meet, long_before, long_after = slice(22, 28), 39, slice(0, 12), slice(62, None)
+    assert known[before].min() > 0.3 and unknown[22:26].max() == 0
+    assert known[lips_meet] == 0
+    assert known[long_before].max() == 0 and known[long_after].max() == 0
 
 
 @FEW
@@ -141,3 +153,12 @@ def test_faces_that_are_not_found_leave_the_command_as_it_is() -> None:
     response = calibrate(lambda _opening, _width: (float("nan"), float("nan")), 0.05, 0.05)
     assert np.allclose(response.drawn, Response.plain().drawn)
     assert response.to_draw(float(OPENINGS[8]), 0.5) == (OPENINGS[8], 0.5)
+
+
+def test_where_lips_are_read_beside_their_place_is_learnt_over_the_openings() -> None:
+    openings, aside = np.tile(OPENINGS, 3), np.linspace(-0.01j, 0.02, LIPS)
+    slips = aside + openings[:, None] * 2j * aside
+    slips[::7] = np.nan  # no face was found
+    assert np.allclose(astray(openings, slips), [aside, 2j * aside])
+    assert np.allclose(Response(OPENINGS, OPENINGS, astray(openings, slips)).aim(0.5), -aside - 1j * aside)
+    assert not astray(openings, np.full_like(slips, np.nan)).any()

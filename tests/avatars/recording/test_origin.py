@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from avatars import making, services
 from avatars.copies import stripped_copy
-from avatars.media import write_mp4
+from avatars.media import Plane, constant_rate_frames, frame_of, planes_of, write_mp4
 from avatars.models import Avatar, AvatarState
 from compliance.inspection.services import marks_in
 from compliance.jobs.models import Job, JobState
@@ -54,25 +55,43 @@ def filmed(tmp_path: Path) -> Path:
 
 
 # --- the mark ---
-@pytest.mark.pictures
-def test_a_clip_of_a_double_is_known_by_its_mark_when_its_metadata_are_stripped(
-    world: World, tmp_path: Path, files: Path, settings: Any
-) -> None:
-    settings.AVOW_ORIGIN_SEARCH_S = 12.0
-    world.width, world.height = 1280, 720
-    take = world.permitted()
-    stripped_copy(rendering_of(take, tmp_path / "take.mp4"), tmp_path / "stolen.mp4")
-    avatar = upload(world, tmp_path / "stolen.mp4")
+def cropped_copy(source: Path, target: Path) -> Path:
+    """The upper right of the picture, four fifths of each side: no label, no sound, no metadata."""
+
+    def cut(plane: Plane) -> Plane:
+        return np.ascontiguousarray(plane[: plane.shape[0] * 4 // 5, plane.shape[1] // 5 :])
+
+    whole = map(planes_of, constant_rate_frames(source, fps=FPS, max_side=1920))
+    write_mp4(target, (frame_of((cut(y), cut(u), cut(v))) for y, u, v in whole), fps=FPS)
+    return target
+
+
+def assert_refused_for(mark: str, world: World, clip: Path, files: Path) -> None:
+    """The clip is refused because of the mark, nothing is built of it and nothing of it is kept."""
+    avatar = upload(world, clip)
     job = do(world, avatar, "avatars.origin", "inspector")
     assert (job.state, job.error_code) == (JobState.FAILED, "own_mark")
     (finding,) = avatar.findings
     assert (avatar.state, finding["code"]) == (AvatarState.FAILED, "own_mark")
-    assert finding["values"]["mark"] == take.mark.value
+    assert finding["values"]["mark"] == mark
     assert avatar.footage == "" and not list((files / "footage").iterdir())
     assert not Job.objects.filter(kind="avatars.build").exists()
-    with world.as_role("inspector"):
-        (found,) = {mark["mark"] for mark in marks_in(tmp_path / "stolen.mp4", searched_s=0.0)}
-    assert found == take.mark.value
+
+
+@pytest.mark.pictures
+def test_a_clip_of_a_double_is_known_by_its_mark_when_it_is_stripped_or_cropped(
+    world: World, tmp_path: Path, files: Path, settings: Any
+) -> None:
+    world.width, world.height = 1280, 720
+    take = world.permitted()
+    film = rendering_of(take, tmp_path / "take.mp4")
+
+    settings.AVOW_ORIGIN_SEARCH_S = 0.0  # whole pictures are read without any search
+    stripped_copy(film, tmp_path / "stripped.mp4")
+    assert_refused_for(take.mark.value, world, tmp_path / "stripped.mp4", files)
+
+    settings.AVOW_ORIGIN_SEARCH_S = 12.0
+    assert_refused_for(take.mark.value, world, cropped_copy(film, tmp_path / "cropped.mp4"), files)
 
 
 def test_a_camera_s_clip_goes_on_to_the_build(world: World, filmed: Path) -> None:
