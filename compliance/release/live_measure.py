@@ -31,9 +31,6 @@ from watermark import Key, MarkMissing, verify_mark
 Json = dict[str, Any]
 _AS_DECLARED = {"probesize": "32", "analyzeduration": "0"}
 """The init segment says what there is; to probe for more would decode the first pictures twice."""
-_DRAWN = 2
-_DRAWN_APART = 5
-"""Pictures the mark is read from first, and how many lie between them at least: neighbours repeat each other."""
 
 
 @dataclass
@@ -133,23 +130,13 @@ def _mark(lane: Lane, frames: list[av.VideoFrame], question: Json) -> Json:
 
 
 def _looks(frames: list[av.VideoFrame], before: list[av.VideoFrame]) -> Iterator[list[av.VideoFrame]]:
-    """A few pictures, drawn by lot, for whoever made them must not know which are looked at; where those are too coarse
-    the whole segment; then that with the one before.
+    """One picture, drawn by lot, for whoever made them must not know which is looked at; where that is too coarse the
+    whole segment; then that with the one before.
     """
-    if len(frames) > 2 * _DRAWN_APART:
-        yield _drawn(frames)
+    yield [secrets.choice(frames)]
     yield frames
     if before:
         yield [*before, *frames]
-
-
-def _drawn(frames: list[av.VideoFrame]) -> list[av.VideoFrame]:
-    """`_DRAWN` of more than `2 * _DRAWN_APART` pictures, in their order."""
-    chance = secrets.SystemRandom()
-    while True:
-        places = sorted(chance.sample(range(len(frames)), _DRAWN))
-        if all(later - earlier >= _DRAWN_APART for earlier, later in pairwise(places)):
-            return [frames[place] for place in places]
 
 
 def _chance(frames: list[av.VideoFrame], key: Key, mark: str) -> float | None:
