@@ -66,25 +66,19 @@ def whiten(lines: Lines, around: Lines) -> Lines:
 
 
 def expected_power(around: Lines) -> npt.NDArray[np.float64]:
-    """float64[K] > 0: what the picture alone would hold at each carrier, by complex128[K, 4] beside it.
-
-    Half of it is the mean of the ring: of all carriers whose radius differs by less than 1.5 cycles per tile.
-    """
+    """float64[K] > 0: what the picture alone would hold at each carrier, by complex128[K, 4] beside it."""
     power = (np.abs(around) ** 2).mean(axis=1)
-    order, first, last = _rings()
-    upto = np.concatenate(([0.0], np.cumsum(power[order])))
-    expected: npt.NDArray[np.float64] = 0.5 * power + 0.5 * (upto[last] - upto[first]) / (last - first) + 1e-12
+    expected: npt.NDArray[np.float64] = 0.5 * power + 0.5 * (_ring_mean() @ power) + 1e-12
     return expected
 
 
 @functools.cache
-def _rings() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """int64[K] each: the carriers by radius, and for each carrier where its ring begins and ends among these."""
+def _ring_mean() -> npt.NDArray[np.float64]:
+    """float64[K, K]: averages over carriers whose radius differs by less than 1.5 cycles per tile."""
     radius = np.hypot(*frequencies().T)
-    order = np.argsort(radius, kind="stable")
-    ordered = radius[order]
-    first = np.searchsorted(ordered, radius - 1.5, side="right")
-    return order, first, np.searchsorted(ordered, radius + 1.5, side="left")
+    near = np.abs(radius[:, None] - radius[None, :]) < 1.5
+    mean: npt.NDArray[np.float64] = near / near.sum(axis=1, keepdims=True)
+    return mean
 
 
 def best_shift(amplitudes: Lines, phases: Phases, chosen: npt.NDArray[np.int64]) -> tuple[float, tuple[float, float]]:

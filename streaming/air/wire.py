@@ -70,7 +70,7 @@ class Wire:
     def _exactly(self, count: int) -> bytes | None:
         chunks: list[bytes] = []
         while count:
-            chunk = self._socket.recv(count, socket.MSG_WAITALL)
+            chunk = self._socket.recv(min(count, 1 << 20), socket.MSG_WAITALL)
             if not chunk:
                 return None
             chunks.append(chunk)
