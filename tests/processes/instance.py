@@ -127,11 +127,12 @@ def programs() -> list[str]:
 
 
 def argv_of(program: str, environment: dict[str, str]) -> list[str]:
-    """The command line of `program`, as the supervisor makes it from its own environment."""
+    """The command line of `program`'s process, as the supervisor makes it from its own environment."""
     command = _config()[f"program:{program}"]["command"].replace("%(here)s", str(CONFIG.parent))
     for name, value in environment.items():
         command = command.replace(f"%(ENV_{name})s", value)
-    return shlex.split(command.replace("%%", "%"))
+    argv = shlex.split(command.replace("%%", "%"))
+    return argv[3:] if argv[:2] == ["nice", "-n"] else argv  # which becomes what it runs
 
 
 def environment_of(program: str) -> dict[str, str]:
