@@ -74,7 +74,9 @@ class Comparison:
     """`pairs` in time order; fewer than PAIRS, or none, where the footage has no such moments.
 
     `unseen`: where a sentence was held back, how its lips were met: `opening_r`, correlation of the openings; `off`,
-    mean distance of the lips in the aligned face in shares of the eye distance; `seconds`, how long it is.
+    mean distance of the lips' points about their mean in the aligned face, in shares of the eye distance (LMD, Chen et
+    al. 2018, section 4.2: the double's head nods as its idle footage does, not as in that sentence); `seconds`, how
+    long it is.
     """
 
     pairs: tuple[Pair, ...]
@@ -244,9 +246,10 @@ def _unseen(drawn: dict[int, _Drawn], footage: Footage, held: HeldBack) -> dict[
     openings = gap(told), gap(true)
     if not all(one.std() for one in openings):
         return None
+    off = told - true
     return {
         "opening_r": round(float(np.corrcoef(*openings)[0, 1]), 3),
-        "off": round(float(np.abs(told - true).mean()), 4),
+        "off": round(float(np.abs(off - off.mean(axis=1, keepdims=True)).mean()), 4),
         "seconds": round(len(both) / footage.fps, 1),
     }
 

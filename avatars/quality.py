@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 UNSEEN_R, UNSEEN_OFF = 0.75, 0.014
 """What a sentence that was held back should show, on a page and in the bench: correlation of the openings, and lips off
-in eye distances."""
+about their mean point (LMD) in eye distances."""
 
 
 class Verdict(StrEnum):

@@ -83,13 +83,13 @@ def _ledger(house: House, sizes: Sizes) -> Iterable[Row]:
     from bench.postgres import throw_away_postgres
 
     yield _ledger_row(ledger_bench.run("SQLite", "", sizes.entries))
-    with throw_away_postgres() as url:
-        if url is None:
+    with throw_away_postgres() as server:
+        if server is None:
             yield Row(
                 "ledger on PostgreSQL", "PostgreSQL is not installed", f"at least {ledger_bench.LIMIT:,} entries/s"
             )
         else:
-            yield _ledger_row(ledger_bench.run("PostgreSQL", url, sizes.entries))
+            yield _ledger_row(ledger_bench.run("PostgreSQL", server.url, sizes.entries))
 
 
 def _ledger_row(result: ledger_bench.Result) -> Row:

@@ -74,23 +74,23 @@ class Heads:
 class Likeness:
     """Lips against the real ones: correlations, and mean distance in per cent of the outer-eye distance.
 
-    `placed` is taken where the lips stand in the aligned face. The similarity of the alignment undoes place, size and
-    tilt of a head, not its turning and nodding, and the double's head turns as its idle footage does, not as in the
-    unseen take: `level` takes that away on both sides, told by the points that speech does not move. What they tell is
-    learnt on the training part, and the bar is held against it. `centred` is taken about the mean point of the lips,
-    as in LMD (Chen et al. 2018, section 4.2).
+    `lmd` is taken about the mean point of the lips (landmark distance, Chen et al. 2018, section 4.2); the bar is held
+    against it. `placed` is taken where the lips stand in the aligned face. The similarity of the alignment undoes place,
+    size and tilt of a head, not its turning and nodding, and the double's head turns as its idle footage does, not as in
+    the unseen take: `level` takes that away on both sides, told by the points that speech does not move. What they tell
+    is learnt on the training part.
     """
 
     opening_r: float
     width_r: float
-    placed: float
+    lmd: float
     level: float
-    centred: float
+    placed: float
 
     def __str__(self) -> str:
         return (
-            f"opening r {self.opening_r:.2f}, width r {self.width_r:.2f}, lips off by {self.level:.2f} % "
-            f"(turn of the head not taken away {self.placed:.2f} %, about their mean point {self.centred:.2f} %)"
+            f"opening r {self.opening_r:.2f}, width r {self.width_r:.2f}, lips off by {self.lmd:.2f} % (LMD; where they "
+            f"stand in the face {self.level:.2f} %, the turn of the head not taken away {self.placed:.2f} %)"
         )
 
 
@@ -148,9 +148,9 @@ def unseen_rows(clip: Clip, folder: Path, *, by_hand: bool) -> Iterator[Row]:
     turning = _turning(known)
     how = "words timed by hand" if by_hand else "words timed by alignment"
     name = f"{clip.path.stem}, unseen {speech.duration_s:.0f} s, {how}"
-    bar = f"r at least {UNSEEN_R}, at most {100 * UNSEEN_OFF:g} %"
+    bar = f"r at least {UNSEEN_R}, LMD at most {100 * UNSEEN_OFF:g} %"
     found = _likeness(drawn, truth, turning)
-    held = found.opening_r >= UNSEEN_R and found.level <= 100 * UNSEEN_OFF
+    held = found.opening_r >= UNSEEN_R and found.lmd <= 100 * UNSEEN_OFF
     yield Row(f"{name}: the double", str(found), bar, held)
     for what, heads in (
         ("what it was told, on the true head", _told(model, speech, truth, turning)),
@@ -251,9 +251,9 @@ def _likeness(found: Heads, truth: Heads, turning: Turning) -> Likeness:
     return Likeness(
         opening_r=_r(gap(found.lips[good]), gap(truth.lips[good])),
         width_r=_r(spread(found.lips[good]), spread(truth.lips[good])),
-        placed=_per_cent(off),
+        lmd=_per_cent(off - off.mean(axis=1, keepdims=True)),
         level=_per_cent((found.level(turning) - truth.level(turning))[good]),
-        centred=_per_cent(off - off.mean(axis=1, keepdims=True)),
+        placed=_per_cent(off),
     )
 
 

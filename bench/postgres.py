@@ -9,12 +9,30 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 
+@dataclass(frozen=True)
+class Postgres:
+    """A server of the bench's own and its empty database."""
+
+    url: str
+    _control: tuple[str, ...]
+    _options: str
+
+    def start(self) -> None:
+        """Until it answers."""
+        _run(*self._control, "-w", "-o", self._options, "start")
+
+    def stop(self) -> None:
+        """At once, as if the machine had lost power: every connection is cut."""
+        _run(*self._control, "-m", "immediate", "stop")
+
+
 @contextmanager
-def throw_away_postgres() -> Iterator[str | None]:
-    """The URL of an empty database, or None where PostgreSQL is not installed. The server is gone afterwards."""
+def throw_away_postgres() -> Iterator[Postgres | None]:
+    """A running server, or None where PostgreSQL is not installed. It is gone afterwards."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if not programs:
         yield None
@@ -23,13 +41,16 @@ def throw_away_postgres() -> Iterator[str | None]:
         folder = Path(name)
         if os.geteuid() == 0:  # the server refuses to run as root
             shutil.chown(folder, "postgres")
-        control, data, port = str(programs[-1] / "pg_ctl"), str(folder / "data"), _free_port()
+        data, port = str(folder / "data"), _free_port()
         _run(str(programs[-1] / "initdb"), "-D", data, "-U", "avow", "-A", "trust", "-E", "UTF8")
-        _run(control, "-D", data, "-w", "-l", str(folder / "log"), "-o", f"-p {port} -k {folder} -h 127.0.0.1", "start")
+        control = (str(programs[-1] / "pg_ctl"), "-D", data, "-l", str(folder / "log"))
+        options = f"-p {port} -k {folder} -h 127.0.0.1"
+        server = Postgres(f"postgres://avow@127.0.0.1:{port}/postgres", control, options)
+        server.start()
         try:
-            yield f"postgres://avow@127.0.0.1:{port}/postgres"
+            yield server
         finally:
-            _run(control, "-D", data, "-m", "immediate", "stop")
+            server.stop()
 
 
 def _run(*command: str) -> None:

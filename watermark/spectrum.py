@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from watermark.geometry import Geometry, pixels_per_tile
+from watermark.geometry import Geometry, Matrix, pixels_per_tile
 from watermark.lattice import RING_OUTER, frequencies, mirror
 
 Lines = npt.NDArray[np.complex128]
@@ -84,16 +85,41 @@ def _folded(residual: Tensor, tile: tuple[float, float], geometry: Geometry, sam
     corners = np.array([[x, y] for x in (-columns / 2, columns / 2) for y in (-rows / 2, rows / 2)])
     flat = corners / (1 - corners @ tilt)[:, None]
     extent = np.abs(flat @ np.linalg.inv(matrix).T).max(axis=0)
-    pairs = np.minimum(np.ceil(extent), _MAX_TILES // 2).astype(int)  # two tiles each; half of them on each side
-    x, y = (_positions(int(n), samples, str(residual.device)) for n in pairs)
+    # Two tiles each; half of them on each side.
+    across, down = (int(n) for n in np.minimum(np.ceil(extent), _MAX_TILES // 2))
+    laid = _laid_on_cpu if residual.device.type == "cpu" else _laid_anywhere
+    size = 2 * samples
+    pairs = laid(residual, matrix, tilt, (across, down), samples)
+    return pairs.reshape(across, size, down, size).sum(dim=(0, 2))
+
+
+def _laid_anywhere(residual: Tensor, matrix: Matrix, tilt: Matrix, pairs: tuple[int, int], samples: int) -> Tensor:
+    """float32[2 S across, 2 S down] of [x, y]: the picture on the tiles' own grid, nothing beyond its borders.
+
+    matrix: pixels a tile; tilt: of the perspective, a pixel; pairs: of tiles across and down.
+    """
+    rows, columns = residual.shape
+    x, y = (_positions(n, samples, str(residual.device)) for n in pairs)
     grid = torch.empty(len(x), len(y), 2, device=residual.device)
     torch.add(matrix[0, 0] * 2 / columns * x[:, None], matrix[0, 1] * 2 / columns * y[None, :], out=grid[..., 0])
     torch.add(matrix[1, 0] * 2 / rows * x[:, None], matrix[1, 1] * 2 / rows * y[None, :], out=grid[..., 1])
-    if geometry.tilt_x or geometry.tilt_y:
-        grid /= (1 + grid @ torch.tensor([geometry.tilt_x, geometry.tilt_y], device=residual.device))[..., None]
-    laid = F.grid_sample(residual[None, None], grid[None], mode="bicubic", align_corners=False)[0, 0]
-    size = 2 * samples
-    return laid.reshape(int(pairs[0]), size, int(pairs[1]), size).sum(dim=(0, 2))
+    if tilt.any():
+        half = np.array([columns / 2, rows / 2])
+        grid /= (1 + grid @ torch.from_numpy((tilt * half).astype(np.float32)).to(residual.device))[..., None]
+    return F.grid_sample(residual[None, None], grid[None], mode="bicubic", align_corners=False)[0, 0]
+
+
+def _laid_on_cpu(residual: Tensor, matrix: Matrix, tilt: Matrix, pairs: tuple[int, int], samples: int) -> Tensor:
+    """The same, to rounding, three times as fast: a perspective is one matrix, and OpenCV does those well."""
+    rows, columns = residual.shape
+    onto_tiles = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, samples]]) / samples
+    onto_tiles[:2, 2] -= pairs
+    onto_pixels, nearer, placed = np.eye(3), np.eye(3), np.eye(3)
+    onto_pixels[:2, :2], nearer[2, :2], placed[:2, 2] = matrix, tilt, (columns / 2 - 0.5, rows / 2 - 0.5)
+    size = 2 * samples * pairs[0], 2 * samples * pairs[1]
+    how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    laid = cv2.warpPerspective(residual.numpy(), placed @ nearer @ onto_pixels @ onto_tiles, size, flags=how)
+    return torch.from_numpy(np.asarray(laid, np.float32)).T
 
 
 @functools.lru_cache(maxsize=32)

@@ -49,7 +49,7 @@ def _trials(room: Room, count: int) -> list[float]:
         accepted = time.time()
         row = ask(room, QUESTIONS[number % len(QUESTIONS)])
         delays.append(wait_for(lambda row=row: _published(room, row), row.text, seconds=PATIENCE_S) - accepted)
-        _let_finish(row)
+        _let_finish(room, row)
         time.sleep(6 * chance.random())
     return delays
 
@@ -78,8 +78,9 @@ def _published(room: Room, row: RoomComment) -> float | None:
     return published_at(stretch, stretch.first_sequence + (at_ns - stretch.start_ns) * 9 // (stretch.ticks * 100_000))
 
 
-def _let_finish(row: RoomComment) -> None:
-    """Until the answer has been spoken, so that the next question interrupts the rundown and not this."""
-    line = SpokenLine.objects.filter(comment=row).last()
-    if line is not None and line.until is not None:
-        time.sleep(max(0.0, line.until.timestamp() - time.time()))
+def _let_finish(room: Room, row: RoomComment) -> None:
+    """Until all of the answer has been spoken, so that the next question interrupts the rundown and not this."""
+    wait_for(
+        lambda: SpokenLine.objects.filter(room=room, blocked=False).latest("pk").comment_id != row.pk, "the rundown",
+        seconds=PATIENCE_S,
+    )  # fmt: skip
