@@ -125,8 +125,13 @@ def _avatar(house: House, sizes: Sizes) -> Iterable[Row]:
 
 
 def _room(house: House, sizes: Sizes) -> Iterable[Row]:
-    """In a process of its own, whose installation is a demonstration."""
-    command = [sys.executable, "-m", "bench.room", "--json", *sizes.room]
+    """In processes of their own, whose installations are demonstrations: on SQLite, and what differs on PostgreSQL."""
+    yield from _rooms(sizes)
+    yield from _rooms(sizes, "--postgres", "--only", "chaos")
+
+
+def _rooms(sizes: Sizes, *options: str) -> Iterable[Row]:
+    command = [sys.executable, "-m", "bench.room", "--json", *sizes.room, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         yield from (Row(**json.loads(line)) for line in child.stdout)

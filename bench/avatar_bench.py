@@ -75,10 +75,10 @@ class Likeness:
     """Lips against the real ones: correlations, and mean distance in per cent of the outer-eye distance.
 
     `lmd` is taken about the mean point of the lips (landmark distance, Chen et al. 2018, section 4.2); the bar is held
-    against it. `placed` is taken where the lips stand in the aligned face. The similarity of the alignment undoes place,
-    size and tilt of a head, not its turning and nodding, and the double's head turns as its idle footage does, not as in
-    the unseen take: `level` takes that away on both sides, told by the points that speech does not move. What they tell
-    is learnt on the training part.
+    against it. `placed` is taken where the lips stand in the aligned face. The similarity of the alignment undoes
+    place, size and tilt of a head, not its turning and nodding, and the double's head turns as its idle footage does,
+    not as in the unseen take: `level` takes that away on both sides, told by the points that speech does not move. What
+    they tell is learnt on the training part.
     """
 
     opening_r: float
@@ -89,8 +89,8 @@ class Likeness:
 
     def __str__(self) -> str:
         return (
-            f"opening r {self.opening_r:.2f}, width r {self.width_r:.2f}, lips off by {self.lmd:.2f} % (LMD; where they "
-            f"stand in the face {self.level:.2f} %, the turn of the head not taken away {self.placed:.2f} %)"
+            f"opening r {self.opening_r:.2f}, width r {self.width_r:.2f}, lips off by {self.lmd:.2f} % (LMD; where "
+            f"they stand in the face {self.level:.2f} %, the turn of the head not taken away {self.placed:.2f} %)"
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from avatars.speech import english, mandarin
+from avatars.speech import english
 from avatars.speech.errors import EmptyText, UnsupportedLanguage
 from avatars.speech.normalise import LANGUAGES, Kind, Token, clauses, tokenise
 
@@ -72,6 +72,8 @@ def _syllables(tokens: list[Token], language: str, words: list[str]) -> Iterator
 
 
 def _hanzi(run: list[Token], words: list[str]) -> Iterator[Syllable]:
+    from avatars.speech import mandarin  # its dictionaries take half a second, which only who speaks Chinese waits for
+
     pieces: list[str] = []
     owners: list[int] = []
     for token in run:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from avatars.speech import formant
 from avatars.speech.errors import TextTooLong
 from avatars.speech.manner import Manner, voice_in
 from avatars.speech.model import Phone, Speech, Voice, Word
@@ -26,6 +25,8 @@ class FormantSynthesiser:
 
     def speak(self, text: str, language: str, voice: Voice) -> Speech:
         """Speaks `text`. Raises a `SpeechError` for an empty, too long or unspeakable text or language."""
+        from avatars.speech import formant  # half a second to load; many only ask how long a text is
+
         script, timing = _prepare(text, language, voice)
         samples = formant.render(build_tracks(timing), timing.pitch, voice)
         phones = tuple(Phone(one.symbol, _seconds(one.start), _seconds(one.end)) for one in timing.phones)
@@ -40,9 +41,7 @@ def speak(text: str, language: str, voice: Voice | None = None, manner: Manner =
     return FormantSynthesiser().speak(text, language, voice_in(voice or Voice(), manner))
 
 
-def estimate_duration_s(
-    text: str, language: str, voice: Voice | None = None, manner: Manner = Manner.NEUTRAL
-) -> float:
+def estimate_duration_s(text: str, language: str, voice: Voice | None = None, manner: Manner = Manner.NEUTRAL) -> float:
     """Seconds that `speak` would take to say `text`, pauses included, without making the sound.
 
     Exact for the built-in voice; raises what `speak` raises.

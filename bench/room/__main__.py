@@ -10,9 +10,11 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from bench.postgres import Postgres, throw_away_postgres
 from bench.room.house import Home, Impossible, furnished
 from bench.room.sizes import Sizes, add_room_arguments
 from bench.table import Row, show
@@ -27,9 +29,10 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument("--json", action="store_true", help="one row a line, no table")
     parser.add_argument("--only", action="append", choices=list(PARTS), help="measure this; may be given again")
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL of its own instead of SQLite")
     options = parser.parse_args()
     begun, rows = time.monotonic(), list[Row]()
-    for row in _rows(options.only or list(PARTS), Sizes.of(options)):
+    for row in _rows(options.only or list(PARTS), Sizes.of(options), on_postgres=options.postgres):
         print(json.dumps(asdict(row)) if options.json else f"  {row.what}: {row.measured} {row.verdict}", flush=True)
         rows.append(row)
     if not options.json:
@@ -37,8 +40,16 @@ def main() -> int:
     return 1 if any(row.limit and not row.held for row in rows) else 0
 
 
-def _rows(names: list[str], sizes: Sizes) -> Iterable[Row]:
-    with furnished() as home:
+def _rows(names: list[str], sizes: Sizes, *, on_postgres: bool) -> Iterable[Row]:
+    with throw_away_postgres() if on_postgres else nullcontext() as server:
+        if on_postgres and server is None:
+            yield Row("rooms on PostgreSQL", "PostgreSQL is not installed", "measured")
+            return
+        yield from _rows_at_home(names, sizes, server)
+
+
+def _rows_at_home(names: list[str], sizes: Sizes, server: Postgres | None) -> Iterable[Row]:
+    with furnished(server) as home:
         from bench.room.plan import build_double
 
         double = build_double()

@@ -52,11 +52,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class Trouble:
-    """`make`: goes wrong and right again; what it returns is told besides. `may_leave`: the host may go meanwhile."""
+    """`make`: goes wrong and right again; what it returns is told besides. `may_leave`: the host may go meanwhile.
+    `of_database`: it differs with the database, so that it is made on a server as well.
+    """
 
     what: str
     make: Callable[[Scene], str]
     may_leave: bool
+    of_database: bool = False
 
 
 def rows(home: Home, double: Avatar, *, quick: bool) -> Iterator[Row]:
@@ -66,7 +69,7 @@ def rows(home: Home, double: Avatar, *, quick: bool) -> Iterator[Row]:
         model = stack.enter_context(bad_model())
         disk = stack.enter_context(small_disk())
         scene = _scene(home, double, model, quick)
-        for trouble in TROUBLES:
+        for trouble in [trouble for trouble in TROUBLES if trouble.of_database or home.server is None]:
             if trouble.what == "disk full" and not disk:
                 yield Row("disk full", "not measured: no right to mount a small one", "never unsigned, back by itself")
                 continue

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TypeVar
 
+from bench.postgres import Postgres
+
 ROOT = Path(__file__).resolve().parents[2]
 GATE, WORKER, OUTPUTS = ("gate", "gate"), ("worker", "work"), ("outputs", "outputs")
 """Role and verb of `manage.py room`."""
@@ -38,10 +40,13 @@ def wait_for(read: Callable[[], T | None], what: str, *, seconds: float, every_s
 
 @dataclass
 class Home:
-    """Where the installation lies, what its processes have in common, and those that run."""
+    """Where the installation lies, what its processes have in common, and those that run. `server`: of its database,
+    which is SQLite without.
+    """
 
     folder: Path
     log: IO[bytes]
+    server: Postgres | None = None
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _tsa: subprocess.Popen[bytes] | None = None
 
@@ -95,11 +100,11 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def furnished(**variables: str) -> Iterator[Home]:
+def furnished(server: Postgres | None = None) -> Iterator[Home]:
     """Environment, keys, certificates, tables and a running TSA. Must come before anything reads Django's settings."""
     with tempfile.TemporaryDirectory(prefix="avow-bench-room-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        _environment(folder, variables)
+        _environment(folder, {"DATABASE_URL": server.url} if server else {})
         import django
 
         django.setup()
@@ -108,7 +113,7 @@ def furnished(**variables: str) -> Iterator[Home]:
         with as_role("setup"):
             call_command("bootstrap", verbosity=0)
         with (folder / "processes.log").open("ab") as log:
-            home = Home(folder, log)
+            home = Home(folder, log, server)
             home.start_tsa()
             try:
                 yield home

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from django.conf import settings
+from django.db import connections
 
 from bench.room.answering import ask
 from bench.room.bad_model import CLOSES, GARBAGE, HANGS
@@ -56,11 +57,13 @@ def _comment(scene: Scene, number: int) -> dict[str, object]:
 
 
 # --- the language model ---
-def _model(manner: str) -> Callable[[Scene], str]:
+def _model(manner: str, question: str) -> Callable[[Scene], str]:
+    """The question is one that nobody has asked before: who asks the same is answered with the others."""
+
     def make(scene: Scene) -> str:
         scene.model.manner, asked = manner, scene.model.asked
         begun = time.monotonic()
-        row = ask(scene.room, "这款润肤霜多少钱一瓶？")
+        row = ask(scene.room, question)
         wait_for(lambda: SpokenLine.objects.filter(comment=row).exists(), "an answer", seconds=60)
         if scene.model.asked == asked:
             raise Impossible("the model was never asked")
@@ -131,12 +134,18 @@ def _disk(scene: Scene) -> str:
 
 
 def _database(scene: Scene) -> str:
-    """Another program holds the database for writing: what SQLite has in place of a server that is away."""
+    """The server loses power and is back; where there is none, another program holds SQLite for writing."""
+    if (server := scene.home.server) is not None:
+        server.stop()
+        time.sleep(scene.seconds(_AWAY_S))
+        server.start()
+        connections.close_all()
+        return "PostgreSQL without its server"
     with sqlite3.connect(settings.DATABASES["default"]["NAME"], isolation_level=None, timeout=20) as other:
         other.execute("BEGIN IMMEDIATE")
         time.sleep(scene.seconds(_AWAY_S))
         other.execute("ROLLBACK")
-    return ""
+    return "SQLite, locked"
 
 
 def _clock_ahead(scene: Scene) -> str:
@@ -150,12 +159,12 @@ def _clock_back(scene: Scene) -> str:
 
 
 TROUBLES = (
+    Trouble("language model hangs", _model(HANGS, "敏感肌肤可以用吗？"), may_leave=False),
+    Trouble("language model streams garbage", _model(GARBAGE, "一瓶多少毫升？"), may_leave=False),
+    Trouble("language model closes midway", _model(CLOSES, "可以退货吗？"), may_leave=False),
     Trouble("flood of comments", _flood, may_leave=False),
-    Trouble("language model hangs", _model(HANGS), may_leave=False),
-    Trouble("language model streams garbage", _model(GARBAGE), may_leave=False),
-    Trouble("language model closes midway", _model(CLOSES), may_leave=False),
     Trouble("RTMP server gone and back", _rtmp, may_leave=False),
-    Trouble("database locked", _database, may_leave=True),
+    Trouble("database away for 30 s", _database, may_leave=True, of_database=True),
     Trouble("disk full", _disk, may_leave=True),
     Trouble("clock set ahead by an hour", _clock_ahead, may_leave=True),
     Trouble("clock set back by an hour", _clock_back, may_leave=True),

@@ -28,6 +28,7 @@ from compliance.provenance.live import LiveSession
 from compliance.provenance.manifest import GENERATOR_VERSION, DigitalSource, ManifestInput, ReceiptReference
 from compliance.release.gate import ENGINE_NAME
 from compliance.release.models import Mark, Permit
+from compliance.sandbox import SandboxedProcess
 from streaming.air.checking import Bounds, Checker, permit_in_force
 from streaming.air.folders import room_folder
 from streaming.air.sequences import RoomSequences
@@ -96,7 +97,7 @@ class Broadcast:
     on_event: Callable[[str, Json], None]
     now_ns: Callable[[], int]
     _slate: OpenSlate | None = None
-    _standby: Session | None = None
+    _standby: Future[Session] | None = None
     _host_session: Session | None = None
     _listed: Session | None = None
     _counted: set[str] = field(default_factory=set)
@@ -111,8 +112,11 @@ class Broadcast:
         custody: Custody,
         on_event: Callable[[str, Json], None],
         now_ns: Callable[[], int] = time.time_ns,
+        child: SandboxedProcess | None = None,
     ) -> Broadcast:
-        """Take up a room where whoever held it before left it. `now_ns`: its wall clock, in ns since 1970."""
+        """Take up a room where whoever held it before left it. `now_ns`: its wall clock, in ns since 1970; `child`:
+        what measures, where one is running.
+        """
         take, air = room.take, Air.objects.get(pk=room.pk)
         spec = stream_spec(take.width, take.height, take.fps)
         known = PlaylistState.from_json(air.playlist) if air.playlist else None
@@ -122,7 +126,11 @@ class Broadcast:
         timeline = Timeline(lease)
         publisher = Publisher(store, state, persist=timeline.persist, now_s=lambda: now_ns() / SECOND_NS)
         sequences = RoomSequences.load(lease)
-        return cls(room, lease, custody, spec, sequences, publisher, Checker(custody), timeline, on_event, now_ns)
+        checker = Checker(custody, child)
+        checker.start()
+        packager = Packager(spec, start_ns=0)
+        store.put_playlist(MULTIVARIANT, multivariant(spec, {r.name: packager.codecs(r.name) for r in spec.renditions}))
+        return cls(room, lease, custody, spec, sequences, publisher, checker, timeline, on_event, now_ns)
 
     # --- time ---
     @property
@@ -146,7 +154,7 @@ class Broadcast:
 
         Raises whatever `LiveSession.sign_init` raises; the room then stays on the slate.
         """
-        self._host_session = self._session(inits)
+        self._host_session = self._session(inits, self._manifest(DigitalSource.COMPOSITE))
         self.prepare_slate()
 
     def put_host(self, segments: Sequence[Segment], permit_id: str) -> Entry:
@@ -173,7 +181,8 @@ class Broadcast:
         if not session.due:
             return session
         if self._successor is None:
-            self._successor = self._background.submit(self._session, session.inits)
+            given = self._manifest(DigitalSource.COMPOSITE)
+            self._successor = self._background.submit(self._session, session.inits, given)
         if not self._successor.done():
             return session
         signed, self._successor = self._successor, None
@@ -199,13 +208,14 @@ class Broadcast:
 
     # --- the slate ---
     def prepare_slate(self) -> None:
-        """Sign the init segments of the next slate ahead, so that it can begin while the TSA is away."""
-        if self._standby is None or self._standby.due:
+        """Have the init segments of the next slate signed ahead, so that it can begin while the TSA is away; in the
+        background, as a host that joins need not wait for it.
+        """
+        ahead = self._standby
+        if ahead is None or (ahead.done() and (ahead.exception() is not None or ahead.result().due)):
             packager = Packager(self.spec, start_ns=0)
             inits = {one.name: packager.init(one.name) for one in self.spec.renditions}
-            self._standby = self._session(inits, DigitalSource.DRAWN)
-            codecs = {one.name: packager.codecs(one.name) for one in self.spec.renditions}
-            self.publisher.store.put_playlist(MULTIVARIANT, multivariant(self.spec, codecs))
+            self._standby = self._background.submit(self._session, inits, self._manifest(DigitalSource.DRAWN))
 
     def put_slate(self, why: Json) -> Entry:
         """Publish one segment of the slate and say why it is there: a reason of `streaming.showing`."""
@@ -222,7 +232,8 @@ class Broadcast:
     def _begin_slate(self) -> OpenSlate:
         self.prepare_slate()
         assert self._standby is not None
-        session, self._standby = self._standby, None
+        session = self._standby.result()
+        self._standby = None
         start_ns = self.end_ns or self.now_ns() // 1_000_000 * 1_000_000
         label = drawn_label(duties_of(self._duties()), [self._language()], self.spec)
         return OpenSlate(session, Slate.begin(self.spec, label, self._room_pattern(), start_ns))
@@ -243,9 +254,10 @@ class Broadcast:
         return make_pattern(key, int(mark.value, 16))
 
     # --- what both share ---
-    def _session(self, inits: Mapping[str, bytes], source: DigitalSource = DigitalSource.COMPOSITE) -> Session:
-        """Sign the init segments: the claim key and the time-stamp authority take part here and nowhere later."""
-        given = self._manifest(source)
+    def _session(self, inits: Mapping[str, bytes], given: ManifestInput) -> Session:
+        """Sign the init segments: the claim key and the time-stamp authority take part here and nowhere later. Asks no
+        database, so that any thread may do it.
+        """
         signers = {
             name: LiveSession(given, self.custody, settings.AVOW_TSA_URL, self.sequences.of(name)) for name in inits
         }

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
@@ -25,7 +24,8 @@ from compliance.release.models import Mark, Permit
 from compliance.release.permits import PermitClaims, verify_permit
 from compliance.release.reasons import reason, reason_of
 from compliance.release.selectors import permit_key
-from compliance.sandbox import Limits, SandboxedProcess
+from compliance.sandbox import SandboxedProcess
+from streaming.air.measuring import measuring_child
 from streaming.air.spec import duties_of, live_label
 from streaming.packager.packager import Segment
 from streaming.packager.spec import StreamSpec
@@ -112,10 +112,10 @@ def _alive(permit_id: str, now: datetime) -> QuerySet[Permit]:
 class Checker:
     """Measures the segments of one room in one sandboxed child. Not for concurrent use."""
 
-    def __init__(self, custody: Custody) -> None:
+    def __init__(self, custody: Custody, child: SandboxedProcess | None = None) -> None:
+        """`child`: one of `measuring_child` that may be running already."""
         self._custody = custody
-        limits = Limits(memory_mb=settings.AVOW_SANDBOX_MEMORY_MB, cpu_s=1 << 30, wall_s=1 << 30)
-        self._child = SandboxedProcess("compliance.release.live_measure", limits=limits)
+        self._child = child or measuring_child()
         self._opened: dict[str, tuple[bytes, Json | None]] = {}
 
     def start(self) -> None:

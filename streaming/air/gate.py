@@ -32,6 +32,7 @@ from compliance.keys.custody import open_custody
 from compliance.release.issuing import permit_slice
 from compliance.release.models import Permit
 from compliance.release.reasons import reason
+from compliance.sandbox import SandboxedProcess
 from streaming import showing
 from streaming.air.broadcast import AHEAD_LIMIT_NS, SECOND_NS, WINDOW_S, Broadcast
 from streaming.air.checking import NotPermitted
@@ -70,12 +71,15 @@ class Order:
 
 @dataclass
 class RoomThread:
-    """Shows one room until it ends. `now_ns`: the wall clock it shows it by, in ns since 1970."""
+    """Shows one room until it ends. `now_ns`: the wall clock it shows it by, in ns since 1970; `spare_child`: one that
+    measures and waits for a room, if there is one.
+    """
 
     room_id: UUID
     stopping: threading.Event
     on_event: Callable[[str, Json], None]
     now_ns: Callable[[], int] = time.time_ns
+    spare_child: Callable[[], SandboxedProcess | None] = lambda: None
     inbox: queue.Queue[Order] = field(default_factory=lambda: queue.Queue(maxsize=16))
     _refused: Json | None = None
     _performer_fence: int | None = None
@@ -99,9 +103,8 @@ class RoomThread:
         if lease is None:
             return
         room = Room.objects.select_related("take__grant", "take__organisation", "organisation").get(pk=self.room_id)
-        broadcast = Broadcast.open(room, lease, open_custody(), self.on_event, self.now_ns)
+        broadcast = Broadcast.open(room, lease, open_custody(), self.on_event, self.now_ns, self.spare_child())
         try:
-            broadcast.checker.start()
             broadcast.prepare_slate()
             while not self.stopping.is_set() and self._goes_on(broadcast, lease, room):
                 pass
@@ -291,13 +294,17 @@ class RoomThread:
 
 @dataclass
 class LiveGate:
-    """Watches the rooms and hands their performers' messages to them."""
+    """Watches the rooms and hands their performers' messages to them. `spare`: a running child for the first room that
+    is taken: a gate that starts in the place of one that died has a room waiting.
+    """
 
     socket_path: Path
     on_event: Callable[[str, Json], None] = lambda name, data: None
     stopping: threading.Event = field(default_factory=threading.Event)
     now_ns: Callable[[], int] = time.time_ns
+    spare: SandboxedProcess | None = None
     _rooms: dict[UUID, tuple[threading.Thread, RoomThread]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def serve(self) -> None:
         """Until `stopping` is set; every room is then left between two segments for another gate to take."""
@@ -316,6 +323,8 @@ class LiveGate:
                     threading.Thread(target=self._listen, args=(Wire(end),), daemon=True).start()
         for thread, _room in self._rooms.values():
             thread.join(timeout=5)
+        if (spare := self._spare_child()) is not None:
+            spare.close()
 
     def _watch(self) -> None:
         renew_connections()
@@ -327,10 +336,16 @@ class LiveGate:
         for room_id in wanted:
             held = self._rooms.get(room_id)
             if held is None or not held[0].is_alive():
-                room = RoomThread(room_id, self.stopping, partial(self._tell, room_id), self.now_ns)
+                tell = partial(self._tell, room_id)
+                room = RoomThread(room_id, self.stopping, tell, self.now_ns, self._spare_child)
                 thread = threading.Thread(target=room.run, name=f"room-{room_id}", daemon=True)
                 self._rooms[room_id] = (thread, room)
                 thread.start()
+
+    def _spare_child(self) -> SandboxedProcess | None:
+        with self._lock:
+            spare, self.spare = self.spare, None
+        return spare
 
     def _tell(self, room_id: UUID, name: str, data: Json) -> None:
         self.on_event(name, {"room": str(room_id), **data})

@@ -15,13 +15,13 @@ from streaming.packager.spec import Rendition, StreamSpec
 _BITS_PER_PIXEL_SECOND = 2.7
 """At 25 frames/s: 2.5 Mb/s for 720p; a talking head needs half of it."""
 _LEAST_SHORT_SIDE = 270
-"""Of a smaller rendition, pixels: at 240 the label of every of 40 marks was found in the decoded picture, at 180 that of
-two in three, at 134 hardly any."""
+"""Of a smaller rendition, pixels: at 240 the label of every of 40 marks was found in the decoded picture, at 180 of
+two in three, at 134 of hardly any."""
 
 
 def stream_spec(width: int, height: int, fps: int) -> StreamSpec:
-    """Two renditions of a take, by the operator's encoder: its own size and half of it, or as little as the label can be
-    read in. A take no larger than that has one.
+    """Two renditions of a take, by the operator's encoder: its own size and half of it, or as little as the label can
+    be read in. A take no larger than that has one.
     """
     share = max(0.5, _LEAST_SHORT_SIDE / min(width, height))
     sizes = {"high": (width, height)}

@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import torch
 from django.db import DatabaseError
 from django.utils.translation import gettext_lazy as _
 
+from avatars.speech import speak
 from compliance.connections import renew_connections
 from compliance.errors import AvowError
 from compliance.release.reasons import reason
@@ -59,12 +61,20 @@ def work(socket_path: Path, stopping: threading.Event) -> None:
         try:
             renew_connections()
             if (found := _take_a_room(rest)) is None:
+                warm_up()
                 stopping.wait(_LOOK_S)
                 continue
             _perform(*found, socket_path, stopping, rest)
         except DatabaseError:
             logger.exception("the database does not answer")
             stopping.wait(_LOOK_S)
+
+
+@cache
+def warm_up() -> None:
+    """Load what the first line of a room would wait for, while no room does."""
+    for language, text in (("zh", "你好。"), ("en", "Hello.")):
+        speak(text, language)
 
 
 def _take_a_room(rest: Rest) -> tuple[Room, Lease] | None:

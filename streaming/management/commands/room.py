@@ -62,9 +62,14 @@ class Command(BaseCommand):
         self.stdout.write(bridge(options, stopping=_until_asked()))
 
     def _gate(self, _options: dict[str, Any]) -> None:
+        from streaming.air.measuring import measuring_child
+
+        # It loads its code while the gate loads its own: after a crash a room is waiting for both.
+        spare = measuring_child()
+        spare.start()
         from streaming.air.gate import LiveGate
 
-        LiveGate(Path(settings.AVOW_LIVE_SOCKET), stopping=_until_asked()).serve()
+        LiveGate(Path(settings.AVOW_LIVE_SOCKET), stopping=_until_asked(), spare=spare).serve()
 
     def _work(self, _options: dict[str, Any]) -> None:
         from streaming.air.working import work
