@@ -7,6 +7,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from pytest_django import DjangoDbBlocker
+
+from tests.unguarded import Guards
 
 SHARED_MEDIA = Path(__file__).resolve().parent.parent / "shared" / "media"
 
@@ -84,18 +87,38 @@ def files(tmp_path: Path, settings: object) -> Path:
 
 
 @pytest.fixture
-def emptied(transactional_db: None) -> Iterator[None]:
-    """A database that tests commit to is emptied afterwards, which the guards of consent and ledger rightly refuse."""
-    from django.core.management import call_command
+def _guarded_again(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The guards stand again, once the database has been emptied."""
     from django.db import connection
 
-    from compliance.consent import guards as consent_guards
-    from compliance.ledger import guards as ledger_guards
-    from tests.unguarded import lifted
+    yield
+    with django_db_blocker.unblock():
+        for guards in _guards():
+            guards.install(connection)
+
+
+@pytest.fixture
+def emptied(_guarded_again: None, transactional_db: None) -> Iterator[None]:
+    """A database that tests commit to is emptied afterwards, which the guards of consent and ledger rightly refuse."""
+    from django.db import connection
 
     yield
-    with lifted(consent_guards, connection), lifted(ledger_guards, connection):
-        call_command("flush", interactive=False, verbosity=0)
+    for guards in _guards():
+        guards.remove(connection)
+
+
+def _guards() -> tuple[Guards, ...]:
+    from compliance.consent import guards as consent_guards
+    from compliance.ledger import guards as ledger_guards
+
+    return consent_guards, ledger_guards
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What commits is repeated on the second database like all that asks it; `django_db` would empty it too late."""
+    for item in items:
+        if "emptied" in getattr(item, "fixturenames", ()):
+            item.add_marker("commits")
 
 
 QUEUE_ROLES = {"gate": "gate", "inspect": "inspector", "default": "worker", "render": "worker"}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from django.db import connection, connections
+from django.db import DatabaseError, connection, connections
 
 
 def renew_connections() -> None:
@@ -19,6 +22,33 @@ def renew_connections() -> None:
             one.close_if_unusable_or_obsolete()
 
 
+@dataclass
+class Outage:
+    """A database that is away, as a loop sees it: said once when it goes and once when it is back, not at every look.
+
+    `whose`: what waits for it, for the log.
+    """
+
+    logger: logging.Logger
+    whose: str
+    _since: float | None = None
+
+    @contextmanager
+    def waited_out(self) -> Iterator[None]:
+        """Around one look, on connections that are fit for it; a DatabaseError ends the look and goes no further."""
+        try:
+            renew_connections()
+            yield
+        except DatabaseError as error:
+            if self._since is None:
+                self._since = time.monotonic()
+                self.logger.error("%s: the database does not answer; waiting for it: %s", self.whose, error)
+            return
+        if self._since is not None:
+            self.logger.warning("%s: the database is back after %.0f s", self.whose, time.monotonic() - self._since)
+            self._since = None
+
+
 @contextmanager
 def beating(beat: Callable[[], bool], every_s: float) -> Iterator[None]:
     """Inside the block, call `beat` every so often from a thread with a connection of its own, until it returns False.
@@ -29,8 +59,10 @@ def beating(beat: Callable[[], bool], every_s: float) -> Iterator[None]:
 
     def run() -> None:
         try:
-            while not done.wait(every_s) and beat():
-                pass
+            while not done.wait(every_s):
+                renew_connections()
+                if not beat():
+                    break
         finally:
             connection.close()
 

@@ -16,7 +16,7 @@ if servers=$(bash scripts/test_servers.sh start); then
     eval "$servers"
     echo "== again on $DATABASE_URL and $BROKER_URL"
     # All that asks the database, less what spends its time on pictures.
-    "$py" -m pytest -n 2 --dist loadfile -m "django_db and not browser and not pictures" --ignore tests/processes "$@"
+    "$py" -m pytest -n 2 --dist loadfile -m "(django_db or commits) and not browser and not pictures" --ignore tests/processes "$@"
 else
     echo "== SKIPPED LOUDLY: PostgreSQL or Redis could not be started here; only SQLite was tested" >&2
 fi

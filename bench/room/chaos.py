@@ -99,6 +99,7 @@ def _row(scene: Scene, trouble: Trouble) -> Row:
         ended = time.time()
         back_s = _host_back(scene.room, ended) - ended
     except Impossible as why:
+        print(scene.home.said(), file=sys.stderr)
         return Row(trouble.what, str(why), limit, False)
     seen = Seen.of(scene.room, before)
     told = RoomEvent.objects.filter(room=scene.room, at__gte=begun).exclude(code__startswith="showing_")

@@ -90,7 +90,7 @@ class Home:
 
     def said(self) -> str:
         """The end of what its processes wrote."""
-        return (self.folder / "processes.log").read_text(errors="replace")[-4000:]
+        return (self.folder / "processes.log").read_text(errors="replace")[-12000:]
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

@@ -128,8 +128,6 @@ class Broadcast:
         sequences = RoomSequences.load(lease)
         checker = Checker(custody, child)
         checker.start()
-        packager = Packager(spec, start_ns=0)
-        store.put_playlist(MULTIVARIANT, multivariant(spec, {r.name: packager.codecs(r.name) for r in spec.renditions}))
         return cls(room, lease, custody, spec, sequences, publisher, checker, timeline, on_event, now_ns)
 
     # --- time ---
@@ -300,6 +298,9 @@ class Broadcast:
             self.lease.write(sessions=sessions)
             session.name = f"s{sessions:06d}"
         continues = session.follows is not None and session.follows is self._listed
+        packager = Packager(self.spec, start_ns=0)
+        codecs = {one.name: packager.codecs(one.name) for one in self.spec.renditions}
+        self.publisher.store.put_playlist(MULTIVARIANT, multivariant(self.spec, codecs))
         self.publisher.begin(session.name, session.signed_inits, continues=continues)
         self._listed = session
         self.on_event("session", {"init": init_name(session.name)})

@@ -9,10 +9,10 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import DatabaseError, connections
+from django.db import connections
 from django.utils import timezone
 
-from compliance.connections import renew_connections
+from compliance.connections import Outage
 from streaming.air.lines import Line
 from streaming.dialogue.answering import Answerer
 from streaming.dialogue.comments import SIGNALS, Comment, Kind
@@ -58,12 +58,11 @@ class CommentDesk:
 
     def run(self, stopping: threading.Event) -> None:
         """Until the host is closed. A database that is away only makes it wait."""
+        database = Outage(logger, f"comments of room {self._room.pk}")
         while not stopping.wait(_LOOK_S):
             try:
-                renew_connections()
-                self.look()
-            except DatabaseError:
-                logger.exception("room %s: comments cannot be read", self._room.pk)
+                with database.waited_out():
+                    self.look()
             except Exception:
                 logger.exception("room %s: a comment could not be answered", self._room.pk)
         connections.close_all()

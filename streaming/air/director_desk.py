@@ -18,7 +18,7 @@ from typing import Any
 
 from django.db import DatabaseError, connections, transaction
 
-from compliance.connections import renew_connections
+from compliance.connections import Outage
 from streaming.air.audience_feed import AudienceFeed
 from streaming.air.block import Block
 from streaming.air.lines import Line
@@ -108,12 +108,11 @@ class DirectorDesk:
     # --- its own thread ---
     def run(self, stopping: threading.Event) -> None:
         """Until the host is closed. A database that is away only makes it wait."""
+        database = Outage(logger, f"director of room {self._room.pk}")
         while not stopping.wait(_LOOK_S):
             try:
-                renew_connections()
-                self.look(time.time())
-            except DatabaseError:
-                logger.exception("room %s: the director's log has to wait", self._room.pk)
+                with database.waited_out():
+                    self.look(time.time())
             except OwnershipLost:
                 break
         self._finish()

@@ -26,7 +26,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from compliance import storage
-from compliance.connections import renew_connections
+from compliance.connections import Outage, renew_connections
 from compliance.errors import AvowError, Unavailable
 from compliance.keys.custody import open_custody
 from compliance.release.issuing import permit_slice
@@ -305,6 +305,7 @@ class LiveGate:
     spare: SandboxedProcess | None = None
     _rooms: dict[UUID, tuple[threading.Thread, RoomThread]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _database: Outage = field(default_factory=lambda: Outage(logger, "live gate"))
 
     def serve(self) -> None:
         """Until `stopping` is set; every room is then left between two segments for another gate to take."""
@@ -327,12 +328,9 @@ class LiveGate:
             spare.close()
 
     def _watch(self) -> None:
-        renew_connections()
-        try:
-            wanted = list(Room.objects.filter(wanted_on_air=True).values_list("pk", flat=True))
-        except DatabaseError:
-            logger.exception("the database does not answer; rooms on air go on")
-            return
+        wanted = list[UUID]()
+        with self._database.waited_out():
+            wanted += Room.objects.filter(wanted_on_air=True).values_list("pk", flat=True)
         for room_id in wanted:
             held = self._rooms.get(room_id)
             if held is None or not held[0].is_alive():

@@ -33,6 +33,7 @@ from avatars.engine.package import load_model
 from avatars.label import LabelOverlay
 from avatars.media import frame_of, planes_of
 from avatars.speech import Phone, Speech, SpeechError, Voice, speak
+from compliance.connections import renew_connections
 from compliance.errors import AvowError
 from compliance.release.permits import PermitClaims, verify_permit
 from compliance.release.selectors import permit_key
@@ -399,6 +400,7 @@ def perform_room(
     exertion = Exertion()
     while not stopping.is_set():
         try:
+            renew_connections()  # what ended the last session may have been the database
             lease.write(effort=int(exertion.effort))
             room.refresh_from_db()
             if not room.wanted_on_air:

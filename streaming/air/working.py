@@ -16,7 +16,7 @@ from django.db import DatabaseError
 from django.utils.translation import gettext_lazy as _
 
 from avatars.speech import speak
-from compliance.connections import renew_connections
+from compliance.connections import Outage
 from compliance.errors import AvowError
 from compliance.release.reasons import reason
 from streaming.air.host import RoomHost, host_of
@@ -56,18 +56,14 @@ def work(socket_path: Path, stopping: threading.Event) -> None:
     """Perform one room after another until `stopping` is set. One process performs one room at a time."""
     # One frame is too little work to share: threads that wait for each other cost several times what they save.
     torch.set_num_threads(1)
-    rest = Rest()
+    rest, database = Rest(), Outage(logger, "performer")
     while not stopping.is_set():
-        try:
-            renew_connections()
-            if (found := _take_a_room(rest)) is None:
-                warm_up()
-                stopping.wait(_LOOK_S)
+        with database.waited_out():
+            if (found := _take_a_room(rest)) is not None:
+                _perform(*found, socket_path, stopping, rest)
                 continue
-            _perform(*found, socket_path, stopping, rest)
-        except DatabaseError:
-            logger.exception("the database does not answer")
-            stopping.wait(_LOOK_S)
+            warm_up()
+        stopping.wait(_LOOK_S)
 
 
 @cache

@@ -15,12 +15,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from compliance.connections import renew_connections
+from compliance.connections import Outage
 from compliance.errors import AvowError
 from compliance.provenance.pki import Pki
 from streaming.air.folders import room_folder
@@ -95,12 +94,10 @@ class OutputDesk:
 
     def serve(self, stopping: threading.Event) -> None:
         """Until `stopping` is set. A database that is away only makes it wait."""
+        database = Outage(logger, "outputs")
         while not stopping.is_set():
-            try:
-                renew_connections()
+            with database.waited_out():
                 self.turn()
-            except DatabaseError:
-                logger.exception("the database does not answer; nothing new is sent until it does")
             stopping.wait(_LOOK_S)
         for sender in list(self._senders.values()):
             self._let_go(sender, Sending.IDLE, wait_s=2.0)
