@@ -86,25 +86,35 @@ def files(tmp_path: Path, settings: object) -> Path:
     return folder
 
 
-@pytest.fixture
-def _guarded_again(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """The guards stand again, once the database has been emptied."""
-    from django.db import connection
-
-    yield
-    with django_db_blocker.unblock():
-        for guards in _guards():
-            guards.install(connection)
+_UNGUARDED = pytest.StashKey[DjangoDbBlocker]()
 
 
 @pytest.fixture
-def emptied(_guarded_again: None, transactional_db: None) -> Iterator[None]:
-    """A database that tests commit to is emptied afterwards, which the guards of consent and ledger rightly refuse."""
+def emptied(
+    request: pytest.FixtureRequest, transactional_db: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """A database that tests commit to is emptied afterwards, which the guards of consent and ledger rightly refuse.
+
+    Whoever empties it may come before or after this fixture: the guards stand again when all fixtures have gone.
+    """
     from django.db import connection
 
     yield
+    request.node.stash[_UNGUARDED] = django_db_blocker
     for guards in _guards():
         guards.remove(connection)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    from django.db import connection
+
+    yield
+    blocker = item.stash.get(_UNGUARDED, None)
+    if blocker is not None and nextitem is not None:  # after the last test the database is gone as well
+        with blocker.unblock():
+            for guards in _guards():
+                guards.install(connection)
 
 
 def _guards() -> tuple[Guards, ...]:

@@ -34,7 +34,7 @@ def held(world: World, settings: Any, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("streaming.air.broadcast.WINDOW_S", 900)
     settings.AVOW_LIVE_DIR = str(tmp_path / "live")
     room = room_on_air(world)
-    Take.objects.filter(pk=room.take_id).update(width=320, height=180)
+    Take.objects.filter(pk=room.take_id).update(width=512, height=288)
     with world.as_role("gate"):
         held = Held(Room.objects.select_related("take__grant", "organisation").get(pk=room.pk))
         held.broadcast.checker.close()
