@@ -82,6 +82,13 @@ class OwnDatabase:
             assert running.poll() is None, running.communicate()[0].decode()
 
 
+def wait_until_listening(running: subprocess.Popen[bytes]) -> None:
+    """Until it catches SIGTERM (proc(5), SigCgt), which it does before it looks for entries."""
+    status = Path(f"/proc/{running.pid}/status")
+    while not int(status.read_text().partition("SigCgt:")[2].split()[0], 16) >> (signal.SIGTERM - 1) & 1:
+        assert running.poll() is None, running.communicate()[0].decode()
+
+
 def administer(statement: str) -> None:
     """Run a statement that PostgreSQL takes outside transactions only, on a connection of its own."""
     server = ConnectionHandler({"default": connection.settings_dict})["default"]
@@ -120,8 +127,11 @@ def test_killed_sequencer_loses_and_doubles_nothing(database: OwnDatabase) -> No
 
 
 def test_two_sequencers_share_the_work_without_a_fork_and_stop_on_sigterm(database: OwnDatabase) -> None:
-    database.run("-c", RECORD.format(count=ENTRIES))
+    database.run("-c", RECORD.format(count=0))
     pair = [database.start("manage.py", "ledger", "sequence", "--limit", "2") for _ in range(2)]
+    for running in pair:
+        wait_until_listening(running)
+    database.run("-c", RECORD.format(count=ENTRIES))
     database.wait_until_numbered(ENTRIES, pair[0])
     for running in pair:
         running.send_signal(signal.SIGTERM)

@@ -61,6 +61,7 @@ def test_an_honest_rendering_is_released_signed_and_logged(world: World, tmp_pat
     assert not storage.private().exists(take.rendering)
 
 
+@pytest.mark.pictures
 def test_a_market_without_aigc_duty_is_released_without_a_provider_code(world: World, tmp_path: Path) -> None:
     world.brand.provider_code = ""
     world.brand.save()
@@ -82,6 +83,7 @@ def unlabelled(disclosure: Disclosure) -> Disclosure:
 
 
 @pytest.mark.pictures
+@pytest.mark.pictures
 def test_rendering_without_the_label(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     bare = unlabelled(disclosure_of(take.permits.get()))
@@ -89,6 +91,7 @@ def test_rendering_without_the_label(world: World, tmp_path: Path) -> None:
     assert quarantined_for(take) == ["label_missing"]
 
 
+@pytest.mark.pictures
 @pytest.mark.pictures
 def test_rendering_whose_label_is_a_pixel_too_small(world: World, tmp_path: Path) -> None:
     take = world.permitted()
@@ -100,6 +103,7 @@ def test_rendering_whose_label_is_a_pixel_too_small(world: World, tmp_path: Path
     assert quarantined_for(take) == ["label_too_small"]
 
 
+@pytest.mark.pictures
 @pytest.mark.pictures
 def test_rendering_whose_label_disappears_after_two_seconds(world: World, tmp_path: Path) -> None:
     take = world.permitted()
@@ -120,6 +124,7 @@ def test_rendering_whose_label_disappears_after_two_seconds(world: World, tmp_pa
 
 
 @pytest.mark.pictures
+@pytest.mark.pictures
 def test_rendering_without_a_watermark(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     label = disclosure_of(take.permits.get()).label
@@ -138,6 +143,7 @@ def test_rendering_without_a_watermark(world: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.pictures
+@pytest.mark.pictures
 def test_rendering_with_the_mark_of_another_take(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     honest = disclosure_of(take.permits.get())
@@ -148,6 +154,7 @@ def test_rendering_with_the_mark_of_another_take(world: World, tmp_path: Path) -
 
 
 @pytest.mark.pictures
+@pytest.mark.pictures
 def test_rendering_that_is_no_video(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     path = tmp_path / "t.mp4"
@@ -156,6 +163,7 @@ def test_rendering_that_is_no_video(world: World, tmp_path: Path) -> None:
     assert quarantined_for(take) == ["rendering_unreadable"]
 
 
+@pytest.mark.pictures
 @pytest.mark.pictures
 def test_rendering_without_sound(world: World, tmp_path: Path) -> None:
     take = world.permitted()
