@@ -72,6 +72,12 @@ def _speed(home: Home, double: Avatar, sizes: Sizes) -> Iterable[Row]:
     return speed.rows(home, double, minutes=sizes.minutes)
 
 
+def _effort(home: Home, double: Avatar, sizes: Sizes) -> Iterable[Row]:
+    from bench.room import effort
+
+    return effort.rows(home, double)
+
+
 def _withdrawal(home: Home, double: Avatar, sizes: Sizes) -> Iterable[Row]:
     from bench.room import withdrawal
 
@@ -98,6 +104,7 @@ def _chaos(home: Home, double: Avatar, sizes: Sizes) -> Iterable[Row]:
 
 PARTS: dict[str, Callable[[Home, Avatar, Sizes], Iterable[Row]]] = {
     "speed": _speed,
+    "effort": _effort,
     "withdrawal": _withdrawal,
     "answering": _answering,
     "takeover": _takeover,

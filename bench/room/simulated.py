@@ -1,4 +1,6 @@
-"""Gate and performer of one room whose time passes as fast as they work: `python -m bench.room.simulated gate|work`.
+"""Gate and performer of one room whose time passes as fast as they work.
+
+`python -m bench.room.simulated gate|work FOLDER EFFORT`.
 
 Everything is the product's own; only the clocks differ. The room's time stands while a segment is made, measured and
 signed, and moves on by its length when the gate has published it, so nothing is ever early or late and nobody waits.
@@ -25,7 +27,7 @@ if __name__ == "__main__":
     django.setup()
 
 if TYPE_CHECKING:
-    from streaming.clock import RoomClock
+    from streaming.clock import Effort, RoomClock
     from streaming.models import Room
 
 _NUMBER = struct.Struct("<q")
@@ -88,7 +90,7 @@ def read_meter(path: Path) -> dict[str, tuple[float, float, float]]:
     return {name: (cpu, wall, calls) for name, (cpu, wall, calls) in json.loads(path.read_text()).items()}
 
 
-def gate(shared: SharedTime, meter: Meter) -> None:
+def gate(shared: SharedTime, meter: Meter, _effort: Effort) -> None:
     """The live gate, whose clock is the room's time."""
     from django.conf import settings
 
@@ -100,8 +102,8 @@ def gate(shared: SharedTime, meter: Meter) -> None:
     LiveGate(Path(settings.AVOW_LIVE_SOCKET), stopping=_until_asked(), now_ns=shared.now_ns).serve()
 
 
-def work(shared: SharedTime, meter: Meter) -> None:
-    """The performer of the one room that is wanted on air."""
+def work(shared: SharedTime, meter: Meter, effort: Effort) -> None:
+    """The performer of the one room that is wanted on air, who never does more or less than this effort."""
     import torch
 
     from avatars.label import LabelOverlay
@@ -114,10 +116,10 @@ def work(shared: SharedTime, meter: Meter) -> None:
     meter.watch(Embedder, "embed", "watermark, picture")
     meter.watch(SoundEmbedder, "process", "watermark, sound")
     room = Room.objects.filter(wanted_on_air=True).select_related("take__grant", "avatar", "organisation").get()
-    _perform(room, shared, _until_asked())
+    _perform(room, shared, effort, _until_asked())
 
 
-def _perform(room: Room, shared: SharedTime, stopping: threading.Event) -> None:
+def _perform(room: Room, shared: SharedTime, effort: Effort, stopping: threading.Event) -> None:
     from django.conf import settings
 
     from avatars import vault
@@ -145,11 +147,11 @@ def _perform(room: Room, shared: SharedTime, stopping: threading.Event) -> None:
     host = host_of(room, lease)
     host.start()
     spec = stream_spec(room.take.width, room.take.height, room.take.fps)
-    always_full = Exertion(Pressure(late_s=math.inf, busy=math.inf))
+    steady = Exertion(Pressure(late_s=math.inf, busy=math.inf, calm=-math.inf, effort=effort))
     line = Line(Path(settings.AVOW_LIVE_SOCKET), room, lease.fence)
     with vault.local_copy(room.avatar.grant_id, room.avatar.model) as model:
         voice = load_model(model).voice
-        Stage(room, lease, line, host, stopping, _clock_that_never_waits(spec.fps), spec, always_full, voice).run(model)
+        Stage(room, lease, line, host, stopping, _clock_that_never_waits(spec.fps), spec, steady, voice).run(model)
 
 
 def _clock_that_never_waits(fps: int) -> RoomClock:
@@ -169,9 +171,11 @@ def _until_asked() -> threading.Event:
     return stopping
 
 
-PARTS: dict[str, Callable[[SharedTime, Meter], None]] = {"gate": gate, "work": work}
+PARTS: dict[str, Callable[[SharedTime, Meter, Effort], None]] = {"gate": gate, "work": work}
 
 
 if __name__ == "__main__":
-    part, folder = sys.argv[1], Path(sys.argv[2])
-    PARTS[part](SharedTime(folder / "time"), Meter(folder / f"{part}.meter"))
+    from streaming.clock import Effort
+
+    part, folder, steps = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+    PARTS[part](SharedTime(folder / "time"), Meter(folder / f"{part}.meter"), Effort[steps])

@@ -6,7 +6,7 @@ import io
 import statistics
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +20,7 @@ from bench.room.simulated import SharedTime, read_meter
 from bench.table import Row, at_most
 from streaming.air.folders import room_folder
 from streaming.archive.models import Stretch
+from streaming.clock import Effort
 from streaming.models import Room, Showing
 from streaming.packager.playlist import init_name
 
@@ -45,15 +46,17 @@ class Sample:
 
 @dataclass
 class Run:
-    """A room that is performed as fast as it goes."""
+    """A room that is performed as fast as it goes, with as much effort as is said."""
 
     home: Home
     room: Room
+    effort: Effort = Effort.FULL
     samples: list[Sample] = field(default_factory=list)
 
     def perform(self, minutes: float) -> None:
         """Raises Impossible when it stops before."""
         shared = SharedTime(self.home.folder / "time")
+        shared.set(0)
         gate = self._start("gate", "gate")
         wait_for((self.home.folder / "live.sock").exists, "the gate", seconds=60)
         worker = self._start("work", "worker")
@@ -68,9 +71,10 @@ class Run:
         self.samples.append(self._sample(room_s, {"worker": worker.pid, "gate": gate.pid}))
         for process in (worker, gate):
             self.home.end(process)
+        (self.home.folder / "live.sock").unlink(missing_ok=True)
 
     def _start(self, part: str, role: str) -> subprocess.Popen[bytes]:
-        return self.home.run(["-m", "bench.room.simulated", part, str(self.home.folder)], role)
+        return self.home.run(["-m", "bench.room.simulated", part, str(self.home.folder), self.effort.name], role)
 
     def _sample(self, room_s: float, pids: dict[str, int]) -> Sample:
         everyone = {**pids, **{f"measuring {n}": pid for n, pid in enumerate(children_of(pids["gate"]))}}
@@ -83,7 +87,8 @@ class Run:
 def rows(home: Home, double: Avatar, *, minutes: float) -> Iterator[Row]:
     run = Run(home, room_on_air(double))
     run.perform(minutes)
-    cost = _cost(run)
+    Room.objects.filter(pk=run.room.pk).update(wanted_on_air=False)
+    cost = Cost.of(run.samples)
     yield _real_time_row(run, cost)
     yield _share_row(cost)
     yield _sign_row(home.folder)
@@ -100,19 +105,19 @@ class Cost:
     cpu: dict[str, float]
     work: dict[str, float]
 
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> Cost:
+        first, last = samples[0], samples[-1]
+        cpu = {name: last.cpu[name] - first.cpu.get(name, 0.0) for name in last.cpu}
+        work = {name: last.work[name] - first.work.get(name, 0.0) for name in last.work}
+        return cls(last.room_s - first.room_s, last.wall_s - first.wall_s, cpu, work)
+
     @property
     def total(self) -> float:
         return sum(self.cpu.values())
 
     def said(self) -> str:
         return ", ".join(f"{name} {seconds / self.room_s:.2f}" for name, seconds in self.cpu.items())
-
-
-def _cost(run: Run) -> Cost:
-    first, last = run.samples[0], run.samples[-1]
-    cpu = {name: last.cpu[name] - first.cpu.get(name, 0.0) for name in last.cpu}
-    work = {name: last.work[name] - first.work.get(name, 0.0) for name in last.work}
-    return Cost(last.room_s - first.room_s, last.wall_s - first.wall_s, cpu, work)
 
 
 def _real_time_row(run: Run, cost: Cost) -> Row:
