@@ -150,7 +150,8 @@ class Seen:
         for stretch in Stretch.objects.filter(room=room):
             numbers = [n for n in range(stretch.first_sequence, stretch.last_sequence + 1) if n > before]
             shown[Showing(stretch.showing)] += len(numbers) * stretch.ticks / 90_000
-            times += [published_at(stretch, number) for number in numbers]
+            listed = range(max(before, stretch.first_sequence), stretch.last_sequence + 1)
+            times += [published_at(stretch, number) for number in listed]
             unsigned += _unverified(stretch, numbers)
         gaps = [later - earlier for earlier, later in pairwise(times)]
         silence = max(gaps, default=0.0)

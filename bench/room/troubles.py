@@ -58,7 +58,9 @@ def _comment(scene: Scene, number: int) -> dict[str, object]:
 
 # --- the language model ---
 def _model(manner: str, question: str) -> Callable[[Scene], str]:
-    """The question is one that nobody has asked before: who asks the same is answered with the others."""
+    """A question of the kinds that a model is asked, and one that nobody has asked before: it would be answered with
+    the others.
+    """
 
     def make(scene: Scene) -> str:
         scene.model.manner, asked = manner, scene.model.asked
@@ -159,8 +161,8 @@ def _clock_back(scene: Scene) -> str:
 
 
 TROUBLES = (
-    Trouble("language model hangs", _model(HANGS, "敏感肌肤可以用吗？"), may_leave=False),
-    Trouble("language model streams garbage", _model(GARBAGE, "一瓶多少毫升？"), may_leave=False),
+    Trouble("language model hangs", _model(HANGS, "什么时候发货？"), may_leave=False),
+    Trouble("language model streams garbage", _model(GARBAGE, "主要成分是什么？"), may_leave=False),
     Trouble("language model closes midway", _model(CLOSES, "可以退货吗？"), may_leave=False),
     Trouble("flood of comments", _flood, may_leave=False),
     Trouble("RTMP server gone and back", _rtmp, may_leave=False),

@@ -26,7 +26,7 @@ from streaming.models import Room, RoomComment, Source
 from streaming.services import note
 
 logger = logging.getLogger(__name__)
-_LOOK_S = 0.3
+_LOOK_S = 0.15
 _AT_ONCE = 2000
 _READY = 2
 _AGAIN_S = 60.0
@@ -55,6 +55,11 @@ class CommentDesk:
             return self._ready.get_nowait()
         except queue.Empty:
             return None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an answer is ready."""
+        return not self._ready.empty()
 
     def run(self, stopping: threading.Event) -> None:
         """Until the host is closed. A database that is away only makes it wait."""

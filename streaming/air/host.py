@@ -38,6 +38,11 @@ class Host(Protocol):
         """Never fails and never waits: a room cannot stop for an idea."""
         ...
 
+    @property
+    def answer_waits(self) -> bool:
+        """Whether the next line is an answer to somebody who waits for it."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -95,10 +100,14 @@ class RoomHost:
 
     def next_line(self) -> Line:
         """An answer if one is ready, but not more than three in a row; the rundown otherwise."""
-        line = self._comments.answer() if self._comments is not None and self._in_a_row < _IN_A_ROW else None
+        line = self._comments.answer() if self._comments is not None and self.answer_waits else None
         self._in_a_row = self._in_a_row + 1 if line is not None else 0
         said = line or self._guarded(self._director.script_line(time.time()))
         return replace(said, manner=self._director.manner)
+
+    @property
+    def answer_waits(self) -> bool:
+        return self._comments is not None and self._comments.waiting and self._in_a_row < _IN_A_ROW
 
     def _guarded(self, line: Line) -> Line:
         """An approved line may have become untrue: a price that ran out, a stock that was counted too long ago.

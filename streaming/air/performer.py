@@ -236,7 +236,8 @@ class Stage:
             if speech is not None:
                 self._note(line, speech, packager.wall_ns(place.frame))
                 yield from self._shown(double, line, speech, samples, place)
-            if line.pause_s > 0:
+            answers_now = line.source is not Source.ANSWER and self.host.answer_waits
+            if line.pause_s > 0 and not answers_now:
                 pause = _silence(line.pause_s, self._language)
                 yield from self._shown(double, line, pause, np.zeros((1, 0), np.float32), place)
 

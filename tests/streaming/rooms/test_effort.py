@@ -57,6 +57,8 @@ class Script:
     def next_line(self) -> Line:
         return Line("大家好，欢迎。", Source.RUNDOWN, "a", pause_s=0.2)
 
+    answer_waits = False
+
     def close(self) -> None:
         return
 
