@@ -1,4 +1,6 @@
-"""What each step of effort saves, beside what the room believes it saves (`streaming.clock.Pressure.relief`)."""
+"""What each step of effort saves. A room counts on a little more (`streaming.clock.Pressure.relief`): one that counted
+on less would take a step up that it cannot hold.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from avatars.models import Avatar
 from bench.room.house import Home
 from bench.room.plan import room_on_air
 from bench.room.speed import Cost, Run
-from bench.table import Row, at_most
+from bench.table import Row
 from streaming.clock import Effort, Pressure
 from streaming.models import Room
 
@@ -24,8 +26,9 @@ def rows(home: Home, double: Avatar) -> Iterator[Row]:
     Room.objects.filter(pk=room.pk).update(wanted_on_air=False)
     for (above, before), (effort, cost) in pairwise(zip(_STEPS, costs, strict=True)):
         what = f"room, {_said(effort)}: the performer's CPU / {_said(above)}"
-        remark = f"{cost:.2f} of {before:.2f} s a second on air"
-        yield at_most(what, cost / before, Pressure.relief[above], remark)
+        share, counted_on = cost / before, Pressure.relief[above]
+        measured = f"{share:.2f}x  ({cost:.2f} of {before:.2f} s a second on air)"
+        yield Row(what, measured, f"{counted_on:.2f}x to 1.00x", counted_on <= share < 1)
 
 
 def _cost(home: Home, room: Room, effort: Effort) -> float:
