@@ -42,7 +42,8 @@ class Outage:
         except DatabaseError as error:
             if self._since is None:
                 self._since = time.monotonic()
-                self.logger.error("%s: the database does not answer; waiting for it: %s", self.whose, error)
+                text = "%s: the database does not answer; waiting for it: %s"
+                self.logger.error(text, self.whose, error, exc_info=True)  # it may be a fault of ours
             return
         if self._since is not None:
             self.logger.warning("%s: the database is back after %.0f s", self.whose, time.monotonic() - self._since)

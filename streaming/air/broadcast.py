@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -80,6 +81,21 @@ class OpenSlate:
 
     session: Session
     reel: Slate
+
+
+@dataclass(frozen=True)
+class Blank:
+    """What follows from the stream's spec alone: init segments by rendition, and the multivariant playlist."""
+
+    inits: Mapping[str, bytes]
+    playlist: str
+
+    @classmethod
+    def of(cls, spec: StreamSpec) -> Blank:
+        """Opens every encoder once, which takes a while."""
+        packager, names = Packager(spec, start_ns=0), [one.name for one in spec.renditions]
+        inits = {name: packager.init(name) for name in names}
+        return cls(inits, multivariant(spec, {name: packager.codecs(name) for name in names}))
 
 
 @dataclass
@@ -211,9 +227,8 @@ class Broadcast:
         """
         ahead = self._standby
         if ahead is None or (ahead.done() and (ahead.exception() is not None or ahead.result().due)):
-            packager = Packager(self.spec, start_ns=0)
-            inits = {one.name: packager.init(one.name) for one in self.spec.renditions}
-            self._standby = self._background.submit(self._session, inits, self._manifest(DigitalSource.DRAWN))
+            given = self._manifest(DigitalSource.DRAWN)
+            self._standby = self._background.submit(self._session, self._blank.inits, given)
 
     def put_slate(self, why: Json) -> Entry:
         """Publish one segment of the slate and say why it is there: a reason of `streaming.showing`."""
@@ -252,6 +267,10 @@ class Broadcast:
         return make_pattern(key, int(mark.value, 16))
 
     # --- what both share ---
+    @cached_property
+    def _blank(self) -> Blank:
+        return Blank.of(self.spec)
+
     def _session(self, inits: Mapping[str, bytes], given: ManifestInput) -> Session:
         """Sign the init segments: the claim key and the time-stamp authority take part here and nowhere later. Asks no
         database, so that any thread may do it.
@@ -298,9 +317,7 @@ class Broadcast:
             self.lease.write(sessions=sessions)
             session.name = f"s{sessions:06d}"
         continues = session.follows is not None and session.follows is self._listed
-        packager = Packager(self.spec, start_ns=0)
-        codecs = {one.name: packager.codecs(one.name) for one in self.spec.renditions}
-        self.publisher.store.put_playlist(MULTIVARIANT, multivariant(self.spec, codecs))
+        self.publisher.store.put_playlist(MULTIVARIANT, self._blank.playlist)
         self.publisher.begin(session.name, session.signed_inits, continues=continues)
         self._listed = session
         self.on_event("session", {"init": init_name(session.name)})

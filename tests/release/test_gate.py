@@ -83,7 +83,6 @@ def unlabelled(disclosure: Disclosure) -> Disclosure:
 
 
 @pytest.mark.pictures
-@pytest.mark.pictures
 def test_rendering_without_the_label(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     bare = unlabelled(disclosure_of(take.permits.get()))
@@ -91,7 +90,6 @@ def test_rendering_without_the_label(world: World, tmp_path: Path) -> None:
     assert quarantined_for(take) == ["label_missing"]
 
 
-@pytest.mark.pictures
 @pytest.mark.pictures
 def test_rendering_whose_label_is_a_pixel_too_small(world: World, tmp_path: Path) -> None:
     take = world.permitted()
@@ -103,7 +101,6 @@ def test_rendering_whose_label_is_a_pixel_too_small(world: World, tmp_path: Path
     assert quarantined_for(take) == ["label_too_small"]
 
 
-@pytest.mark.pictures
 @pytest.mark.pictures
 def test_rendering_whose_label_disappears_after_two_seconds(world: World, tmp_path: Path) -> None:
     take = world.permitted()
@@ -124,7 +121,6 @@ def test_rendering_whose_label_disappears_after_two_seconds(world: World, tmp_pa
 
 
 @pytest.mark.pictures
-@pytest.mark.pictures
 def test_rendering_without_a_watermark(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     label = disclosure_of(take.permits.get()).label
@@ -143,7 +139,6 @@ def test_rendering_without_a_watermark(world: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.pictures
-@pytest.mark.pictures
 def test_rendering_with_the_mark_of_another_take(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     honest = disclosure_of(take.permits.get())
@@ -154,7 +149,6 @@ def test_rendering_with_the_mark_of_another_take(world: World, tmp_path: Path) -
 
 
 @pytest.mark.pictures
-@pytest.mark.pictures
 def test_rendering_that_is_no_video(world: World, tmp_path: Path) -> None:
     take = world.permitted()
     path = tmp_path / "t.mp4"
@@ -163,7 +157,6 @@ def test_rendering_that_is_no_video(world: World, tmp_path: Path) -> None:
     assert quarantined_for(take) == ["rendering_unreadable"]
 
 
-@pytest.mark.pictures
 @pytest.mark.pictures
 def test_rendering_without_sound(world: World, tmp_path: Path) -> None:
     take = world.permitted()
