@@ -68,6 +68,9 @@ const tell = () => {
 setInterval(tell, 500)
 
 byId('live-play').addEventListener('click', () => { video.paused ? video.play() : video.pause() })
+for (const [event, next] of [['play', words.pause], ['pause', words.play]]) {
+  video.addEventListener(event, () => { byId('live-play').textContent = next })
+}
 byId('live-edge').addEventListener('click', () => player.toEdge())
 byId('live-sound').addEventListener('click', () => {
   video.muted = !video.muted
