@@ -8,7 +8,6 @@ the room ends, and another is planned, with the same avatar, when somebody opens
 from __future__ import annotations
 
 import subprocess
-import tempfile
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,9 +18,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from avatars.demo import draw_presenter
+from avatars.demo import HOST, keep_host
 from avatars.models import Avatar, AvatarState
 from avatars.services import start_avatar
+from compliance import storage
 from compliance.consent.models import Grant, Withdrawal
 from compliance.errors import AvowError
 from compliance.jobs.models import Job, JobState
@@ -31,8 +31,6 @@ from streaming.demo import give_live_grant, person, plan_demo_room
 from streaming.models import DemonstrationRoom, Room, RoomState, Showing
 from streaming.services import go_on_air, stop_room
 
-CLIP_S, CLIP_SIZE = 10, (640, 360)
-"""Short and small, so that the host is on air within a minute; a visitor's own clip is better."""
 _NOTED_S = 20.0
 """A viewer's page asks every second; that somebody watches is written so often."""
 _NOTED_ROOMS = 64
@@ -155,6 +153,7 @@ def _step(asked: DemonstrationRoom) -> None:
     if asked.grant is None:
         asked.grant = give_live_grant()
         asked.save(update_fields=["grant"])
+        keep_host()  # while the gate signs the receipt
     elif asked.avatar is None:
         if asked.grant.receipt is not None:  # the gate has signed it
             asked.avatar = _start_avatar(asked.grant)
@@ -166,19 +165,17 @@ def _step(asked: DemonstrationRoom) -> None:
 
 
 def _start_avatar(grant: Grant) -> Avatar:
-    with tempfile.TemporaryDirectory(prefix="presenter-") as folder:
-        clip = Path(folder) / "presenter.mp4"
-        draw_presenter(clip, seconds=CLIP_S, size=CLIP_SIZE)
-        with clip.open("rb") as upload:
-            return start_avatar(
-                organisation=grant.grantee,
-                created_by=person("producer"),
-                grant=grant,
-                name=_("Lin Mei, demonstration"),
-                upload=upload,
-                upload_name=clip.name,
-                upload_size=clip.stat().st_size,
-            )
+    keep_host()
+    with storage.private().open(HOST) as upload:
+        return start_avatar(
+            organisation=grant.grantee,
+            created_by=person("producer"),
+            grant=grant,
+            name=_("Lin Mei, demonstration"),
+            upload=upload,
+            upload_name=Path(HOST).name,
+            upload_size=upload.size,
+        )
 
 
 @transaction.atomic

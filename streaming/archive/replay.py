@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from streaming.archive.errors import TimeUnclear
@@ -155,10 +156,18 @@ def _said(line: SpokenLine, names: dict[str, str], span: Span) -> Said:
 
 
 def _names(room: Room) -> dict[str, str]:
-    """Titles of the rundown's items and names of the products, as legal has approved them."""
+    """Titles of the rundown's items and names of the products, as legal has approved them.
+
+    A product is called as the reader does, or as the host did where it has no name in the reader's language.
+    """
     plan: dict[str, Any] = room.plan
     items = {f"item {item['id']}": str(item["title"]) for item in plan.get("rundown", [])}
-    return items | {f"product {one['id']}": str(one["name"]) for one in plan.get("products", [])}
+    languages = ((get_language() or "en")[:2], room.take.campaign["language"])
+    return items | {f"product {one['id']}": _called(one["name"], languages) for one in plan.get("products", [])}
+
+
+def _called(names: dict[str, str], languages: Sequence[str]) -> str:
+    return next((names[one] for one in languages if one in names), next(iter(names.values())))
 
 
 def _product_at(room: Room, at: datetime, names: dict[str, str]) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
@@ -110,6 +111,26 @@ def test_the_moment_tells_picture_label_product_and_place_in_the_film(told: Room
     assert moment.said[-1].line.comment.text == "多少钱？"  # type: ignore[union-attr]
     later = moment_at(told, span_of(told, "14:37")).stretch
     assert later is not None and later.showing == Showing.SLATE
+
+
+@pytest.mark.parametrize(
+    ("reader", "names", "called"),
+    [
+        ("en", {"en": "Jasmine Tea Cream", "zh": "茉莉花茶润肤霜"}, "Jasmine Tea Cream"),
+        ("zh-hans", {"en": "Jasmine Tea Cream", "zh": "茉莉花茶润肤霜"}, "茉莉花茶润肤霜"),
+        ("en", {"zh": "茉莉花茶润肤霜", "ko": "재스민 크림"}, "茉莉花茶润肤霜"),
+        ("en", {"ko": "재스민 크림"}, "재스민 크림"),
+    ],
+)
+def test_a_product_is_called_in_the_readers_language(
+    told: Room, world: World, reader: str, names: dict[str, str], called: str
+) -> None:
+    told.plan["products"] = [{"id": "c", "name": names}]
+    told.save(update_fields=["plan"])
+    client = client_of(world.producer)
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = reader
+    page = client.get(reverse("archive:archive", args=[told.pk]), {"at": "14:32:05"}).content.decode()
+    assert page.count(called) == 2 and "&#x27;" not in page
 
 
 @pytest.mark.parametrize(
