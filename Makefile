@@ -36,11 +36,13 @@ setup: $(STAMP) locale ## first run: secrets, keys, certificates, database
 run: export AVOW_DEMO = 1
 run: export AVOW_EMAIL_VERIFICATION = none
 run: export AVOW_DEMO_ROOM_MINUTES ?= 60
-# The host is on air after a minute; a search for cut and turned copies of marked footage would take half of one more.
+# The host is on air after a minute; a search for cut, turned and sped-up copies of marked footage would take half of one more.
 run: export AVOW_ORIGIN_SEARCH_S ?= 0
-run: setup ## serve http://127.0.0.1:8000 with web, workers, gate, inspector, sequencer, scheduler (Ctrl-C stops all)
-	@$(PY) manage.py seed_demo --presenter
-	@$(PY) manage.py room demonstrate
+run: $(STAMP) locale ## serve http://127.0.0.1:8000 with web, workers, gate, inspector, sequencer, scheduler (Ctrl-C stops all)
+	@$(PY) scripts/first_secret.py
+	@# Drawn while the tables are made; where that fails, the worker that needs it draws it.
+	@{ [ "$(AVOW_DEMO_ROOM_MINUTES)" = 0 ] || $(PY) manage.py seed_demo --draw-host; } & \
+	$(PY) manage.py bootstrap && $(PY) manage.py seed_demo --presenter && $(PY) manage.py room demonstrate && wait
 	@exec $(PY) -m supervisor.supervisord --nodaemon --configuration deploy/supervisord.conf
 
 .PHONY: demo

@@ -14,13 +14,6 @@ import numpy as np
 from google.protobuf import message_factory  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-# The wheel's C++ side asks for a method that protobuf has dropped, and prints an AttributeError at every start.
-_Factory: Any = message_factory.MessageFactory
-_Factory.GetPrototype = lambda _factory, descriptor: message_factory.GetMessageClass(descriptor)
-os.environ.setdefault("GLOG_minloglevel", "3")  # the wheel's C++ side reports every graph it starts
-
-from mediapipe.python.solutions.face_mesh import FaceMesh  # noqa: E402 - after what it asks for
-
 Points = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
@@ -42,7 +35,7 @@ class FaceReader:
     """
 
     def __init__(self, *, most: int = 1, tracking: bool = False) -> None:
-        self._mesh = FaceMesh(
+        self._mesh = _mesh_type()(
             static_image_mode=not tracking,
             max_num_faces=most,
             refine_landmarks=True,
@@ -68,6 +61,17 @@ class FaceReader:
         found = self._mesh.process(np.ascontiguousarray(image)).multi_face_landmarks or []
         size = np.array([width, height, width])
         return [np.array([[p.x, p.y, p.z] for p in face.landmark]) * size for face in found]
+
+
+def _mesh_type() -> Any:
+    """MediaPipe's class. A second of loading that a process which only draws faces need not wait for."""
+    # The wheel's C++ side asks for a method that protobuf has dropped, and prints an AttributeError at every start.
+    factory: Any = message_factory.MessageFactory
+    factory.GetPrototype = lambda _factory, descriptor: message_factory.GetMessageClass(descriptor)
+    os.environ.setdefault("GLOG_minloglevel", "3")  # it also reports every graph it starts
+    from mediapipe.python.solutions.face_mesh import FaceMesh
+
+    return FaceMesh
 
 
 def eye_distance(points: Points) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from celery import Celery
+from celery.signals import worker_init
 from kombu.entity import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "compliance.settings")
@@ -20,6 +21,18 @@ app.conf.task_queues = [
     Queue(name, Exchange(name, type="direct"), routing_key=name)
     for name in ("default", "render", "gate", "inspect")
 ]
+
+
+@worker_init.connect
+def _load_handlers(sender: Any, **_: Any) -> None:
+    """Load the code of the jobs that this worker's queues carry: the first job should neither wait nor pay for that."""
+    from django.conf import settings
+    from django.utils.module_loading import import_string
+
+    served = sender.app.amqp.queues.consume_from
+    for queue, handler in settings.AVOW_JOBS.values():
+        if queue in served:
+            import_string(handler)
 
 
 @app.task(name="jobs.run")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Create `secrets/django.secret` (mode 0600) unless it exists."""
+    """Create `secrets/django.secret` (mode 0600), in folders of mode 0700, unless it exists."""
     root = Path(os.environ.get("AVOW_VAR_DIR", Path(__file__).resolve().parent.parent / "var"))
     folder = root / "secrets"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for private in (root, folder):  # `mode` does not hold for parents; people's files lie in the first
+        private.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / "django.secret"
     if path.exists():
         return

@@ -87,8 +87,8 @@ class Sampler:
 def examine(path: Path, keys: Sequence[Key], searched_s: float = math.inf) -> dict[str, Any]:
     """Marks and fingerprint of one file. Older keys are tried, newest first, only while nothing is found.
 
-    searched_s: from there on cut, turned and distorted pictures are not looked for, only scaled and mirrored ones; a
-    search in vain costs more than all else.
+    searched_s: from there on cut, turned and distorted pictures are not looked for, only scaled and mirrored ones; at 0
+    sound of another speed is not either. A search in vain costs more than all else.
 
     Raises:
         BadInput: file_empty, file_not_media, file_unreadable, file_without_picture, picture_too_large.
@@ -124,7 +124,7 @@ def _examine_container(container: Any, key: Key, searched_s: float) -> dict[str,
     sampler = Sampler(expected_s=min(max(duration, 1.0), MAX_SECONDS))
     frames = sampler.watch(container.decode(video))
     marks = [_mark_json(found, key) for found in _picture_marks(frames, key, searched_s)]
-    marks += _sound_marks(container, key)
+    marks += _sound_marks(container, key, search_speed=searched_s > 0)
     return {
         "picture": {
             "codec": video.codec_context.name,
@@ -144,14 +144,15 @@ def _picture_marks(frames: Iterator[av.VideoFrame], key: Key, searched_s: float)
     return detect_frames(searched, key) + detect_frames(frames, key, search=False)
 
 
-def _sound_marks(container: Any, key: Key) -> list[dict[str, Any]]:
+def _sound_marks(container: Any, key: Key, *, search_speed: bool) -> list[dict[str, Any]]:
     """Marks in the first audio track; sound that cannot be decoded keeps nobody from seeing the picture's."""
     if not container.streams.audio:
         return []
     try:
         container.seek(0)
         track = container.streams.audio[0]
-        return [_mark_json(found, key) for found in detect_sound(_samples(container, track), track.rate, key)]
+        detections = detect_sound(_samples(container, track), track.rate, key, search_speed=search_speed)
+        return [_mark_json(found, key) for found in detections]
     except (av.error.FFmpegError, BadMedia):
         return []
 

@@ -154,7 +154,8 @@ def marks_in(
 ) -> list[Json]:
     """Our invisible marks in picture and sound: "mark", "from_s", "to_s", "track", "p_false", "key_id" of each.
 
-    searched_s: seconds in which cut, turned and distorted pictures are looked for too; all of them without.
+    searched_s: seconds in which cut, turned and distorted pictures are looked for too; all of them without. At 0 sound
+    that was made faster or slower is not looked for either.
 
     Needs the watermark key, so it runs as inspector (or gate).
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from avatars.demo import order_presenter, seed
+from avatars.demo import keep_host, order_presenter, seed
 from compliance.accounts.demo import PASSWORD, PEOPLE
 from compliance.errors import Refused
 
@@ -22,7 +22,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--presenter", action="store_true", help="also have a worker draw the demonstration clip")
 
+        parser.add_argument(
+            "--draw-host", action="store_true", help="only draw the clip that the room's own host is built from"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["draw_host"]:
+            keep_host()
+            return
         try:
             seed()
             if options["presenter"]:
