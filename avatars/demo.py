@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -37,10 +38,10 @@ def seed() -> None:
         BRAND: _organisation(BRAND, OrganisationKind.BRAND, DEMO_PROVIDER_CODE),
         AUTHORITY: _organisation(AUTHORITY, OrganisationKind.AUTHORITY, ""),
     }
+    hashed = make_password(PASSWORD)  # once: the password is public, and somebody waits for the first page
     for person in PEOPLE:
-        user = User.objects.filter(email=person.email).first() or User.objects.create_user(
-            person.email, PASSWORD, display_name=person.name, language=person.language
-        )
+        told = {"display_name": person.name, "language": person.language, "password": hashed}
+        user, _created = User.objects.get_or_create(email=person.email, defaults=told)
         Membership.objects.get_or_create(user=user, organisation=organisations[person.organisation], role=person.role)
 
 

@@ -352,7 +352,7 @@ AVOW_DEMO_ROOM_MINUTES = env.int("AVOW_DEMO_ROOM_MINUTES", default=0) if AVOW_DE
 # It rests when nobody has watched for so many minutes, until somebody opens its page; 0: never.
 AVOW_DEMO_ROOM_REST_MINUTES = env.int("AVOW_DEMO_ROOM_REST_MINUTES", default=5)
 if AVOW_DEMO_ROOM_MINUTES:
-    AVOW_PERIODIC["streaming.demo"] = ("streaming.demo_room.advance", 2)
+    AVOW_PERIODIC["streaming.demo"] = ("streaming.demo_room.advance", 1)
 AVOW_INSPECTION_KEEP_S = env.int("AVOW_INSPECTION_KEEP_S", default=3600)
 # Who draws: "warp" is built in; others are named here, each with "command" or "url" (docs/avatar-adapters.md).
 AVOW_ENGINE = env.str("AVOW_ENGINE", default="warp")

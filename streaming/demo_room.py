@@ -11,6 +11,7 @@ import subprocess
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -166,15 +167,15 @@ def _step(asked: DemonstrationRoom) -> None:
 
 def _start_avatar(grant: Grant) -> Avatar:
     keep_host()
-    with storage.private().open(HOST) as upload:
+    with storage.private().open(HOST) as clip:
         return start_avatar(
             organisation=grant.grantee,
             created_by=person("producer"),
             grant=grant,
             name=_("Lin Mei, demonstration"),
-            upload=upload,
+            upload=cast(BinaryIO, clip),
             upload_name=Path(HOST).name,
-            upload_size=upload.size,
+            upload_size=clip.size,
         )
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from compliance.errors import AvowError
+
+_OTHERS_S, _LOOK_S = 8.0, 0.25
 
 
 class Command(BaseCommand):
@@ -62,6 +67,8 @@ class Command(BaseCommand):
         self.stdout.write(bridge(options, stopping=_until_asked()))
 
     def _gate(self, _options: dict[str, Any]) -> None:
+        stopping = _until_asked()
+        _let_others_start(stopping)
         from streaming.air.measuring import measuring_child
 
         # It loads its code while the gate loads its own: after a crash a room is waiting for both.
@@ -69,17 +76,32 @@ class Command(BaseCommand):
         spare.start()
         from streaming.air.gate import LiveGate
 
-        LiveGate(Path(settings.AVOW_LIVE_SOCKET), stopping=_until_asked(), spare=spare).serve()
+        LiveGate(Path(settings.AVOW_LIVE_SOCKET), stopping=stopping, spare=spare).serve()
 
     def _work(self, _options: dict[str, Any]) -> None:
+        stopping = _until_asked()
+        _let_others_start(stopping)
         from streaming.air.working import work
 
-        work(Path(settings.AVOW_LIVE_SOCKET), _until_asked())
+        work(Path(settings.AVOW_LIVE_SOCKET), stopping)
 
     def _outputs(self, _options: dict[str, Any]) -> None:
+        stopping = _until_asked()
+        _let_others_start(stopping)
         from streaming.sending.desk import OutputDesk
 
-        OutputDesk().serve(_until_asked())
+        OutputDesk().serve(stopping)
+
+
+def _let_others_start(stopping: threading.Event) -> None:
+    """Wait a little while no room is wanted on air: when all of Avow starts, what somebody waits for loads first."""
+    from streaming.models import Room
+
+    until = time.monotonic() + _OTHERS_S
+    with suppress(DatabaseError):  # whoever serves the rooms waits an outage out
+        while time.monotonic() < until and not Room.objects.filter(wanted_on_air=True).exists():
+            if stopping.wait(_LOOK_S):
+                return
 
 
 def _until_asked() -> threading.Event:
