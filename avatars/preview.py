@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from avatars.ahead import ahead
 from avatars.engines import engine_of
 from avatars.media import Encoding, frame_of, planes_of, rgb_of, write_mp4
 from avatars.speech import Phone, Speech, Voice, speak
@@ -88,7 +89,8 @@ def make_preview(model: Path, out: Path, *, language: str, codec: str) -> None:
 
 def _imprinted(model: Path, speech: Speech) -> Iterator[av.VideoFrame]:
     imprint = Imprint(WIDTH, HEIGHT)
-    for number, frame in enumerate(engine_of(model).perform(model, speech, width=WIDTH, height=HEIGHT, fps=FPS)):
+    frames = engine_of(model).perform(model, speech, width=WIDTH, height=HEIGHT, fps=FPS)
+    for number, frame in enumerate(ahead(frames)):
         marked = imprint(frame)
         marked.pts, marked.time_base = number, Fraction(1, FPS)
         yield marked

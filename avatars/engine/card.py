@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatars import faces
+from avatars.ahead import ahead
 from avatars.engine.base import BaseWindow
 from avatars.engine.contract import AvatarCard, Engine
 from avatars.engine.drive import commanded_lips
@@ -162,12 +163,14 @@ def _delivered_opening(
     """Lip opening float64 [n] read from the encoded file of a performance, NaN where no face is found."""
     size = _DELIVERED[footage.height > footage.width]
     try:
-        frames = _frames(engine, model, speech, size, footage.fps, progress)
+        frames = _frames(engine, model, speech, size, footage.fps)
     except FramingImpossible:
-        frames = _frames(engine, model, speech, (footage.width, footage.height), footage.fps, progress)
+        frames = _frames(engine, model, speech, (footage.width, footage.height), footage.fps)
     with tempfile.TemporaryDirectory(prefix=".card-", dir=model.parent) as folder:
         film = Path(folder) / "delivered.mp4"
-        count = write_mp4(film, frames, fps=footage.fps, encoding=Encoding())
+        count = write_mp4(
+            film, _told(ahead(frames), speech, footage.fps, progress), fps=footage.fps, encoding=Encoding()
+        )
         return read_opening(film, footage.fps)[:count]
 
 
@@ -175,8 +178,8 @@ def read_opening(film: Path, fps: int) -> Reals:
     """Lip opening of every frame of a file, in eye distances; NaN where no face is found."""
     opening = []
     with faces.FaceReader(tracking=True) as reader:
-        for frame in constant_rate_frames(film, fps=fps, max_side=STORED_SIDE):
-            found = reader.read(rgb_of(frame))
+        for picture in ahead(map(rgb_of, constant_rate_frames(film, fps=fps, max_side=STORED_SIDE))):
+            found = reader.read(picture)
             opening.append(faces.lip_opening(found[0]) if found else np.nan)
     return np.asarray(opening)
 
@@ -187,24 +190,26 @@ def _patches(
     """Pictures of the mouth, uint8 [n, h, w], drawn at the footage's own size."""
     patches = []
     with faces.FaceReader(tracking=True) as reader:
-        for frame in _frames(engine, model, speech, (footage.width, footage.height), footage.fps, progress):
+        frames = ahead(_frames(engine, model, speech, (footage.width, footage.height), footage.fps))
+        for frame in _told(frames, speech, footage.fps, progress):
             found = reader.read(rgb_of(frame))
             stable: Complex = stable_points(found[0]) if found else footage.stable[np.argmax(footage.seen)]
             patches.append(mouth_patch(planes_of(frame)[0], stable, footage.reference))
     return np.stack(patches)
 
 
-def _frames(
-    engine: Engine,
-    model: Path,
-    speech: Speech,
-    size: tuple[int, int],
-    fps: int,
-    progress: Callable[[float], None],
+def _frames(engine: Engine, model: Path, speech: Speech, size: tuple[int, int], fps: int) -> Iterator[av.VideoFrame]:
+    return engine.perform(model, speech, width=size[0], height=size[1], fps=fps)
+
+
+def _told(
+    frames: Iterable[av.VideoFrame], speech: Speech, fps: int, progress: Callable[[float], None]
 ) -> Iterator[av.VideoFrame]:
-    return engine.perform(
-        model, speech, width=size[0], height=size[1], fps=fps, progress=lambda share, _step: progress(share)
-    )
+    """The frames, and how many of them have passed; told by the caller's thread, as the engine may draw in another."""
+    expected = max(1.0, speech.duration_s * fps)
+    for number, frame in enumerate(frames, 1):
+        yield frame
+        progress(min(1.0, number / expected))
 
 
 def sharpness_ratio(

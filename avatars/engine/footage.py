@@ -13,6 +13,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from avatars import faces
+from avatars.ahead import ahead
 from avatars.capture.appearance import cut_seconds
 from avatars.engine.errors import FootageUnsuitable
 from avatars.engine.geometry import (
@@ -95,7 +96,7 @@ def survey(clip: Path, fps: int, frames: int, progress: Callable[[float], None])
     reference: Complex | None = None
     shrink = VideoReformatter()
     with faces.FaceReader(tracking=True) as reader:
-        for number, frame in enumerate(stored_frames(clip, fps)):
+        for number, frame in enumerate(ahead(stored_frames(clip, fps))):
             size = (frame.width, frame.height)
             y, u, v = planes_of(frame)
             thumbs.append(cv2.resize(y, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from avatars import faces
+from avatars.ahead import ahead
 from avatars.engine.bank import MouthBank, pick_mouths
 from avatars.engine.contract import Spoken
 from avatars.engine.drive import Command
@@ -32,7 +33,7 @@ from avatars.engine.geometry import (
 from avatars.engine.habits import Habits, learn_habits
 from avatars.engine.package import AvatarModel
 from avatars.engine.render import Renderer
-from avatars.engine.response import OPENINGS, Response, astray, calibrate
+from avatars.engine.response import OPENINGS, WIDTHS, Response, astray, calibrate
 from avatars.media import frame_of, mono_sound, rgb_of
 from avatars.speech import Phone, Speech, Voice
 from avatars.speech.alignment import align, phones_within
@@ -103,11 +104,12 @@ def retouched_bank(model: AvatarModel) -> MouthBank:
     bank, renderer = model.bank, _renderer(model)
     off: Complex = np.full((len(bank.opening), LIPS), np.nan + 0j)
     with _watched(model, _RETOUCH_POSES) as watched:
-        for mouth in range(len(bank.opening)):
-            opening, width = min(float(bank.opening[mouth]), OPENINGS[-1]), float(bank.width[mouth])
+        told = [[_mouth_as_it_is(bank, mouth, pose) for pose in watched] for mouth in range(len(off))]
+        drawn = ahead(_picture(renderer, command) for of_mouth in told for command in of_mouth)
+        for mouth, of_mouth in enumerate(told):
             slips = [
-                _slip(reader, renderer, Command(pose, ((mouth, 1.0),), opening, width, 1.0), bank.points[mouth])
-                for pose, reader in watched
+                _slip(reader.read(next(drawn)), renderer.lips(command), bank.points[mouth])
+                for command, reader in zip(of_mouth, watched.values(), strict=True)
             ]
             off[mouth] = np.mean(slips, axis=0)
     known = np.isfinite(off).all(axis=1)
@@ -129,12 +131,15 @@ def _as_a_whole(off: Complex, lips: Complex) -> Complex:
     return np.asarray(terms @ np.linalg.lstsq(terms, off, rcond=None)[0])
 
 
-def _slip(reader: faces.FaceReader, renderer: Renderer, command: Command, points: Complex) -> Complex:
+def _mouth_as_it_is(bank: MouthBank, mouth: int, pose: int) -> Command:
+    opening, width = min(float(bank.opening[mouth]), OPENINGS[-1]), float(bank.width[mouth])
+    return Command(pose, ((mouth, 1.0),), opening, width, 1.0)
+
+
+def _slip(found: list[faces.Points], drawn: Complex, points: Complex) -> Complex:
     """How far the lips are seen from where they were drawn, complex [LIPS], pixels of the mouth's crop."""
-    found = reader.read(rgb_of(frame_of(renderer.draw(command))))
     if not found:
         return np.full(LIPS, np.nan + 0j)
-    drawn = renderer.lips(command)
     turn = Similarity.between(drawn, points[:LIPS].astype(np.complex128)).turn
     return np.asarray(turn * (as_points(found[0])[:LIPS] - drawn))
 
@@ -142,23 +147,24 @@ def _slip(reader: faces.FaceReader, renderer: Renderer, command: Command, points
 def measured_response(model: AvatarModel) -> Response:
     """Draw a sweep of mouths at the footage's own size and read each like footage."""
     shape, renderer = model.shape, _renderer(model)
-    openings, slips = list[float](), list[Complex]()
+    sweep = [(float(opening), float(width)) for width in WIDTHS for opening in OPENINGS]
+    slips, seen = list[Complex](), list[Reals]()
     with _watched(model, _POSES) as watched:
-        poses = [pose for pose, _reader in watched]
-
-        def read(opening: float, width: float) -> tuple[float, float]:
-            mouth = int(pick_mouths(model.bank, np.array([opening]), np.array([width]))[0])
-            command = Command(0, ((mouth, 1.0),), opening, width, 1.0)
-            meshes = [_mesh(reader, renderer, replace(command, base=pose)) for pose, reader in watched]
-            if opening <= 1 and abs(width) <= 1:  # further out is hardly ever told
-                openings.append(opening)
-                slips.append(np.mean([_astray(model, *one) for one in zip(poses, meshes, strict=True)], axis=0))
-            opened, width_seen = np.mean([_lips(mesh) for mesh in meshes], axis=0)
-            return float(opened) / shape.opening_max, float(width_seen)
-
-        response = calibrate(read, shape.width_rest - shape.width_low, shape.width_high - shape.width_rest)
-    found = astray(np.array(openings), np.stack(slips))
+        drawn = ahead(_picture(renderer, _swept(model, *mouth, pose)) for mouth in sweep for pose in watched)
+        for _mouth in sweep:
+            meshes = [_mesh(reader.read(next(drawn))) for reader in watched.values()]
+            slips.append(np.mean([_astray(model, *one) for one in zip(watched, meshes, strict=True)], axis=0))
+            seen.append(np.mean([_lips(mesh) for mesh in meshes], axis=0) / (shape.opening_max, 1))
+    grid = np.reshape(seen, (*Response.SHAPE, 2))
+    response = calibrate(grid, shape.width_rest - shape.width_low, shape.width_high - shape.width_rest)
+    usual = [opening <= 1 and abs(width) <= 1 for opening, width in sweep]  # further out is hardly ever told
+    found = astray(np.array(sweep)[usual, 0], np.stack(slips)[usual])
     return replace(response, astray=np.stack([_as_a_whole(part, shape.neutral[:LIPS]) for part in found]))
+
+
+def _swept(model: AvatarModel, opening: float, width: float, pose: int) -> Command:
+    mouth = int(pick_mouths(model.bank, np.array([opening]), np.array([width]))[0])
+    return Command(pose, ((mouth, 1.0),), opening, width, 1.0)
 
 
 def _astray(model: AvatarModel, pose: int, mesh: Reals | None) -> Complex:
@@ -180,19 +186,22 @@ def _renderer(model: AvatarModel) -> Renderer:
 
 
 @contextmanager
-def _watched(model: AvatarModel, count: int) -> Iterator[list[tuple[int, faces.FaceReader]]]:
+def _watched(model: AvatarModel, count: int) -> Iterator[dict[int, faces.FaceReader]]:
     """Base frames spread over the base, each with a reader that follows it.
 
     Footage is followed from frame to frame, and a face that is searched anew in every picture is read otherwise.
     """
     places = np.linspace(0, len(model.base.points) - 1, 2 * count + 1)[1::2]
     with ExitStack() as stack:
-        yield [(int(place), stack.enter_context(faces.FaceReader(tracking=True))) for place in places]
+        yield {int(place): stack.enter_context(faces.FaceReader(tracking=True)) for place in places}
 
 
-def _mesh(reader: faces.FaceReader, renderer: Renderer, command: Command) -> Reals | None:
+def _picture(renderer: Renderer, command: Command) -> faces.Image:
+    return rgb_of(frame_of(renderer.draw(command)))
+
+
+def _mesh(found: list[faces.Points]) -> Reals | None:
     """The face that is seen in a drawn picture, float64 [478, 3]."""
-    found = reader.read(rgb_of(frame_of(renderer.draw(command))))
     return found[0] if found else None
 
 

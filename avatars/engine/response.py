@@ -7,7 +7,6 @@ same mesh, so a model is played against it once: a sweep over openings and width
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -52,13 +51,13 @@ class Response:
         return np.asarray(-(self.astray[0] + min(opening, 1.0) * self.astray[1]))
 
 
-def calibrate(read: Callable[[float, float], tuple[float, float]], narrower: float, wider: float) -> Response:
-    """Invert what `read(drawn opening, drawn width)` gives: the opening as the mesh sees it, in shares of the range,
-    and the distance of the mouth's corners. `narrower`, `wider`: what a width of -1 and of 1 take away and add.
+def calibrate(seen: Reals, narrower: float, wider: float) -> Response:
+    """Invert what is seen, float64 [widths, openings, 2]: of each drawn width and opening, the opening as the mesh
+    reads it, in shares of the range, and the distance of the mouth's corners. `narrower`, `wider`: what a width of -1
+    and of 1 take away and add.
 
-    NaN from `read` (no face found) counts as unknown; a width with too few readings draws what is commanded.
+    NaN (no face found) counts as unknown; a width with too few readings draws what is commanded.
     """
-    seen = np.array([[read(float(opening), float(width)) for opening in OPENINGS] for width in WIDTHS])
     drawn = np.stack([_inverted(row) for row in seen[..., 0]])
     return replace(Response.plain(), drawn=drawn, widths=_widths(seen[..., 1], narrower, wider))
 

@@ -16,7 +16,7 @@ from django.db import DatabaseError
 
 from compliance.errors import AvowError
 
-_OTHERS_S, _LOOK_S = 8.0, 0.25
+_OTHERS_S, _LOOK_S = 20.0, 0.25
 
 
 class Command(BaseCommand):

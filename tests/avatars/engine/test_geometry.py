@@ -12,7 +12,7 @@ from avatars.engine.drive import commanded_lips
 from avatars.engine.framing import frame_for
 from avatars.engine.geometry import INNER, LIPS, OUTER, POINTS, STABLE, Similarity, gap, with_gap
 from avatars.engine.habits import FEATURES, SYMBOLS, TARGETS, Habits
-from avatars.engine.response import OPENINGS, Response, astray, calibrate
+from avatars.engine.response import OPENINGS, WIDTHS, Response, astray, calibrate
 from avatars.engine.turning import learn_turning
 from avatars.engine.warp import Region, fine_from_coarse, inverse_map
 
@@ -141,7 +141,8 @@ def test_drawn_mouths_make_up_for_what_the_mesh_does_not_see() -> None:
     def read(opening: float, width: float) -> tuple[float, float]:
         return max(0.0, opening - 0.1), 0.6 + 0.5 * 0.05 * width  # blind to a tenth, and to half of a widening
 
-    response = calibrate(read, 0.05, 0.05)
+    seen = np.array([[read(opening, width) for opening in OPENINGS] for width in WIDTHS])
+    response = calibrate(seen, 0.05, 0.05)
     opening, width = response.to_draw(0.5, 0.6)
     assert abs(read(opening, width)[0] - 0.5) < 0.02
     assert abs(width - 1.2) < 1e-6
@@ -150,7 +151,7 @@ def test_drawn_mouths_make_up_for_what_the_mesh_does_not_see() -> None:
 
 
 def test_faces_that_are_not_found_leave_the_command_as_it_is() -> None:
-    response = calibrate(lambda _opening, _width: (float("nan"), float("nan")), 0.05, 0.05)
+    response = calibrate(np.full((*Response.SHAPE, 2), np.nan), 0.05, 0.05)
     assert np.allclose(response.drawn, Response.plain().drawn)
     assert response.to_draw(float(OPENINGS[8]), 0.5) == (OPENINGS[8], 0.5)
 
