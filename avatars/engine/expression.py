@@ -15,18 +15,21 @@ from avatars.engine.geometry import INNER, LIPS, MODES, MOUTH, OUTER, Complex, R
 _CORNER_UP, _CORNER_OUT = 0.035, 0.02  # of the outer-eye distance, at a full smile
 _MOST_SD = 1.5
 _STRETCH = 2.0  # a smile that this face hardly knows is enlarged so far, and no mode beyond `_MOST_SD`
+_UPRIGHT = 0.65  # of a look aside: further up or down the lids would have to go along
 _ROWS, _COLUMNS = 5, 9
 
 
 @dataclass(frozen=True)
 class Feeling:
     """`width`: change of mouth width, canonical units; `modes`: standard deviations; `brows`: lift at the inner and
-    the outer ends, canonical units, positive upwards.
+    the outer ends, canonical units, positive upwards; `look`: how far the irises move, canonical units, to the right
+    and downwards.
     """
 
     width: float
     modes: tuple[float, ...]
     brows: tuple[float, float]
+    look: complex = 0j
 
     @property
     def moves_mouth(self) -> bool:
@@ -65,12 +68,13 @@ def smile_of(shape: ShapeModel) -> Smile:
 
 def felt(face: Reals, smile: Smile, shape: ShapeModel) -> Feeling:
     """One row of `MannerTrack.faces` as movement."""
-    share, brow, worry = (float(value) for value in face[:3])
-    if abs(share) < 1e-3 and abs(brow) < 1e-3 and abs(worry) < 1e-3:
+    share, brow, worry, _articulation, aside, up = map(float, face)
+    if max(map(abs, (share, brow, worry, aside, up))) < 1e-3:
         return NO_FEELING
     lift = np.clip([brow + worry, brow - 0.3 * worry], -1, 1) * shape.brow_room
     modes = tuple(float(value) for value in share * smile.modes)
-    return Feeling(max(share, 0.0) * smile.width, modes, (float(lift[0]), float(lift[1])))
+    look = shape.gaze_room * complex(np.clip(aside, -1, 1), -_UPRIGHT * np.clip(up, -1, 1))
+    return Feeling(max(share, 0.0) * smile.width, modes, (float(lift[0]), float(lift[1])), look)
 
 
 def brow_field(shape: ShapeModel, lifts: tuple[float, float]) -> tuple[Complex, Complex]:

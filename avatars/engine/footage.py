@@ -16,6 +16,7 @@ from avatars import faces
 from avatars.ahead import ahead
 from avatars.capture.appearance import cut_seconds
 from avatars.engine.errors import FootageUnsuitable
+from avatars.engine.eyes import eye_points
 from avatars.engine.geometry import (
     Complex,
     Reals,
@@ -41,7 +42,8 @@ class Footage:
     """What the first pass keeps, n frames at `fps`; arrays over frames, NaN where `seen` is false.
 
     `points` complex [n, POINTS] and `stable` complex [n, STABLE] in pixels of the stored picture; `canonical`
-    the same points in canonical units, and `brows` complex [n, BROWS]; `opening`, `lip_width` in canonical units;
+    the same points in canonical units, and `brows` complex [n, BROWS]; `eyes` complex [n, EYES] in pixels again;
+    `opening`, `lip_width` in canonical units;
     `yaw` see `faces.yaw_share`; `boxes` float64 [n, 4] face outline left, top, right, bottom; `shot` int [n] counts
     from 0 and grows at every cut; `patches` uint8 [n, 72, 96] canonical mouth luma; `tint` float64 [n, 2] mean chroma
     of the face.
@@ -55,6 +57,7 @@ class Footage:
     stable: Complex
     canonical: Complex
     brows: Complex
+    eyes: Complex
     reference: Complex
     opening: Reals
     lip_width: Reals
@@ -168,6 +171,7 @@ def _assemble(
         stable=stable,
         canonical=canonical,
         brows=brows,
+        eyes=eye_points(mesh),
         reference=reference,
         opening=gap(canonical),
         lip_width=spread(canonical),

@@ -132,7 +132,7 @@ class ShapeModel:
     `modes`: complex [MODES, len(POINTS)], what the rest of the movement is made of (principal components), one
     standard deviation each.
     `brows`: complex [len(BROWS)], where they rest. `opening_max`, `width_low`, `width_rest`, `width_high`,
-    `brow_room` (up and down from rest): the person's range, canonical units.
+    `brow_room` (up and down from rest), `gaze_room` (of the irises, any way): the person's range, canonical units.
     """
 
     reference: Complex
@@ -145,6 +145,7 @@ class ShapeModel:
     width_rest: float
     width_high: float
     brow_room: float
+    gaze_room: float
 
     def displacement(self, opening: float, width: float) -> Complex:
         """Movement of every point away from rest, for an opening and a width beyond rest."""
@@ -183,13 +184,14 @@ class ShapeModel:
         return opening / self.opening_max, np.clip(change / np.maximum(room, 1e-3), -1.5, 1.5)
 
 
-def learn_shape(points: Complex, brows: Complex, reference: Complex) -> ShapeModel:
+def learn_shape(points: Complex, brows: Complex, reference: Complex, gaze_room: float) -> ShapeModel:
     """Fit a ridge regression of every point on opening and width.
 
     Args:
         points: complex [frames, len(POINTS)], canonical, frontal frames only.
         brows: complex [frames, len(BROWS)], the same frames.
         reference: complex [len(STABLE)].
+        gaze_room: see `ShapeModel`.
     """
     opening, width = gap(points), spread(points)
     closed = opening < np.percentile(opening, 30) + 0.005
@@ -215,6 +217,7 @@ def learn_shape(points: Complex, brows: Complex, reference: Complex) -> ShapeMod
         width_rest=rest,
         width_high=float(min(rest + limit, np.percentile(width, 95))),
         brow_room=_brow_room(brows),
+        gaze_room=gaze_room,
     )
 
 

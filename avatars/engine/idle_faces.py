@@ -16,20 +16,21 @@ _CALM_FRAMES = 2.0  # an idle face changes slowly; what changes faster is the tr
 @dataclass(frozen=True)
 class IdleFaces:
     """`level`: complex [n, POINTS], canonical, of a head that does not turn; `turned`: complex [n, POINTS], what its
-    turn adds; `places`: from canonical units to footage pixels.
+    turn adds; `eyes`: complex [n, EYES], footage pixels; `places`: from canonical units to footage pixels.
     """
 
     level: Complex
     turned: Complex
+    eyes: Complex
     places: tuple[Similarity, ...]
 
     @classmethod
-    def of(cls, points: Complex, stable: Complex, shape: ShapeModel, turning: Turning) -> IdleFaces:
-        """`points` complex [n, POINTS], `stable` complex [n, STABLE]: footage pixels."""
+    def of(cls, points: Complex, stable: Complex, eyes: Complex, shape: ShapeModel, turning: Turning) -> IdleFaces:
+        """`points` complex [n, POINTS], `stable` complex [n, STABLE], `eyes` complex [n, EYES]: footage pixels."""
         to_face = [shape.canonical(one) for one in stable]
         turned = turning.effect(np.stack([to(one) for to, one in zip(to_face, stable, strict=True)]))
         faces = np.stack([to(one) for to, one in zip(to_face, points, strict=True)]) - turned
-        return cls(_calmed(faces), _calmed(turned), tuple(to.inverse() for to in to_face))
+        return cls(_calmed(faces), _calmed(turned), eyes, tuple(to.inverse() for to in to_face))
 
     @property
     def opening(self) -> Reals:

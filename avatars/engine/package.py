@@ -1,6 +1,6 @@
 """The model as one file: an uncompressed zip of a manifest, the base film, the geometry and the mouth bank.
 
-Layout, format 4:
+Layout, format 5:
     manifest.json   versions, grant, footage hash, card, and the SHA-256 of every other member
     base.mp4        H.264, every frame a key frame
     geometry.npz    the base frames' points and boxes, the shape model, what the turn of the head does
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from avatars.engine.bank import MouthBank
 from avatars.engine.contract import AvatarCard, ConsentEvidence
 from avatars.engine.errors import ModelDamaged
+from avatars.engine.eyes import EYES
 from avatars.engine.geometry import BROWS, LIPS, MODES, MOUTH, POINTS, STABLE, Complex, Reals, ShapeModel
 from avatars.engine.habits import FEATURES, SYMBOLS, TARGETS, Habits
 from avatars.engine.idle_faces import IdleFaces
@@ -32,21 +33,24 @@ from avatars.engine.response import Response
 from avatars.engine.turning import TURNS, Turning
 from avatars.speech import Voice, VoiceOutOfRange
 
-FORMAT = "avow-avatar-4"
+FORMAT = "avow-avatar-5"
 _MANIFEST, _FILM, _GEOMETRY, _BANK = "manifest.json", "base.mp4", "geometry.npz", "bank.npz"
 _HABITS = "habits.npz"
 _MEMBERS = {_MANIFEST, _FILM, _GEOMETRY, _BANK, _HABITS}
 _LARGEST = 1 << 30
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
-_SHAPE_NUMBERS = ("opening_max", "width_low", "width_rest", "width_high", "brow_room")
+_SHAPE_NUMBERS = ("opening_max", "width_low", "width_rest", "width_high", "brow_room", "gaze_room")
 
 
 @dataclass(frozen=True)
 class BaseTrack:
-    """The face in each base frame: `points` complex [n, POINTS], `stable` complex [n, STABLE], `boxes` [n, 4]."""
+    """The face in each base frame, pixels: `points` complex [n, POINTS], `stable` complex [n, STABLE], `eyes` complex
+    [n, EYES], `boxes` [n, 4].
+    """
 
     points: Complex
     stable: Complex
+    eyes: Complex
     boxes: Reals
     fps: int
     width: int
@@ -126,6 +130,7 @@ def _geometry(base: BaseTrack, shape: ShapeModel, turning: Turning) -> bytes:
         {
             "points": base.points,
             "stable": base.stable,
+            "eyes": base.eyes,
             "boxes": base.boxes,
             "reference": shape.reference,
             "neutral": shape.neutral,
@@ -174,7 +179,7 @@ def load_model(path: Path) -> AvatarModel:
     reel = Reel(members[_FILM])
     if len(reel) != len(base.points):
         raise _damaged("film and geometry differ in length")
-    faces = IdleFaces.of(base.points, base.stable, shape, turning)
+    faces = IdleFaces.of(base.points, base.stable, base.eyes, shape, turning)
     return AvatarModel(reel, base, faces, shape, bank, habits, response, manifest)
 
 
@@ -205,6 +210,7 @@ def _load_geometry(data: bytes, base: dict[str, int]) -> tuple[BaseTrack, ShapeM
     frames, count = arrays["points"].shape[0], len(POINTS)
     _expect(arrays["points"], (frames, count), "c")
     _expect(arrays["stable"], (frames, len(STABLE)), "c")
+    _expect(arrays["eyes"], (frames, len(EYES)), "c")
     _expect(arrays["boxes"], (frames, 4), "f")
     _expect(arrays["reference"], (len(STABLE),), "c")
     _expect(arrays["neutral"], (count,), "c")
@@ -215,7 +221,8 @@ def _load_geometry(data: bytes, base: dict[str, int]) -> tuple[BaseTrack, ShapeM
     _expect(arrays["turn_axes"], (TURNS, 2 * len(STABLE)), "f")
     _expect(arrays["turn_carried"], (TURNS, count), "c")
     _expect(arrays["numbers"], (len(_SHAPE_NUMBERS),), "f")
-    track = BaseTrack(arrays["points"], arrays["stable"], arrays["boxes"], base["fps"], base["width"], base["height"])
+    points, stable, eyes, boxes = (arrays[name] for name in ("points", "stable", "eyes", "boxes"))
+    track = BaseTrack(points, stable, eyes, boxes, base["fps"], base["width"], base["height"])
     numbers = [float(number) for number in arrays["numbers"]]
     shape = ShapeModel(
         arrays["reference"], arrays["neutral"], arrays["effect"], arrays["modes"], arrays["brows"], *numbers

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from avatars.engine.bank import MouthBank
 from avatars.engine.drive import Command
 from avatars.engine.expression import BROW_TRIANGLES, brow_field
+from avatars.engine.eyes import turn_eyes
 from avatars.engine.framing import Frame
 from avatars.engine.geometry import (
     INNER,
@@ -58,6 +59,8 @@ class Renderer:
         """Planes of the finished picture, the caller's to change."""
         y, u, v = self._scaled(command.base)
         planes = (y.copy(), u.copy(), v.copy())
+        if command.feeling.look:
+            self._turn_eyes(planes, command)
         if any(command.feeling.brows):
             self._lift_brows(planes, command)
         if command.presence > 0 or command.feeling.moves_mouth:
@@ -113,6 +116,11 @@ class Renderer:
             for one in (face, moved)
         )
         return source, target
+
+    def _turn_eyes(self, planes: Planes, command: Command) -> None:
+        eyes = self._frame.points(self._faces.eyes[command.base])
+        there = self._frame.points(self._faces.places[command.base](np.array([0j, command.feeling.look])))
+        turn_eyes(planes, eyes, complex(there[1] - there[0]))
 
     def _lift_brows(self, planes: Planes, command: Command) -> None:
         """Stretch the forehead so that the brows go where they are wanted; eyes and hairline stay."""

@@ -20,9 +20,10 @@ from avatars.engine.contract import AvatarCard, ConsentEvidence, Engine, Progres
 from avatars.engine.drive import Choreography, Command
 from avatars.engine.errors import ModalityRefused
 from avatars.engine.expression import NO_FEELING
+from avatars.engine.eyes import gaze_room
 from avatars.engine.footage import Footage, stored_frames, survey
 from avatars.engine.framing import frame_for
-from avatars.engine.geometry import LIPS, Complex, Reals, ShapeModel, gap, learn_shape, spread
+from avatars.engine.geometry import LIPS, Complex, Reals, ShapeModel, Similarity, gap, learn_shape, spread
 from avatars.engine.lessons import habits_of, measured_response, retouched_bank, sounds_of, voice_heard
 from avatars.engine.package import AvatarModel, BaseTrack, load_model, save_model
 from avatars.engine.performing import Numbering, Performs
@@ -213,7 +214,13 @@ def _levelled(footage: Footage) -> tuple[Turning, Footage, Reals]:
 
 def _learn(footage: Footage) -> ShapeModel:
     chosen = _frontal(footage)
-    return learn_shape(footage.canonical[chosen], footage.brows[chosen], footage.reference)
+    room = gaze_room(np.stack([_level_eyes(footage, number) for number in map(int, np.flatnonzero(chosen))]))
+    return learn_shape(footage.canonical[chosen], footage.brows[chosen], footage.reference, room)
+
+
+def _level_eyes(footage: Footage, number: int) -> Complex:
+    """Lids and irises of a frame, canonical."""
+    return Similarity.between(footage.stable[number], footage.reference)(footage.eyes[number])
 
 
 def _second_pass(
@@ -244,6 +251,7 @@ def _track(footage: Footage, window: BaseWindow) -> BaseTrack:
     return BaseTrack(
         points=_calmed(footage.points[part]),
         stable=_calmed(footage.stable[part]),
+        eyes=_calmed(footage.eyes[part]),
         boxes=_filled(footage.boxes[part]),
         fps=footage.fps,
         width=footage.width,

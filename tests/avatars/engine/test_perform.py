@@ -12,6 +12,7 @@ import pytest
 from avatars import faces
 from avatars.engine import FramingImpossible
 from avatars.engine.drive import Choreography, commanded_lips
+from avatars.engine.eyes import eye_points
 from avatars.engine.package import load_model
 from avatars.engine.warp_engine import WarpEngine
 from avatars.media import constant_rate_frames, rgb_of, write_mp4
@@ -147,3 +148,21 @@ def test_a_manner_moves_the_face_and_never_the_time(built: Built) -> None:
     assert (rows > 0).mean() < 0.7  # ... in the face, not in the whole picture
     late = luma(MannerTrack(((0.0, Manner.NEUTRAL, 1.0), (0.7, Manner.EXCITED, 1.0))))
     assert np.array_equal(late[0], neutral[0]) and not np.array_equal(late[-1], neutral[-1])
+
+
+def test_who_is_concerned_looks_down(built: Built) -> None:
+    speech = say(("sil", 1.0))
+
+    def irises(manner: Manner) -> float:
+        """Height of the irises below the corners of the eyes, in shares of the eyes' distance."""
+        frames = WarpEngine().perform(built.path, speech, width=1280, height=720, fps=25, manner=manner)
+        heights = []
+        with faces.FaceReader() as reader:
+            for frame in islice(frames, 10, None, 5):
+                eyes = eye_points(reader.read(rgb_of(frame))[0]).reshape(2, -1)
+                heights.append(
+                    np.mean(eyes[:, 16].imag - eyes[:, [0, 8]].imag.mean(axis=1)) / np.abs(np.ptp(eyes.real))
+                )
+        return float(np.mean(heights))
+
+    assert irises(Manner.CONCERNED) - irises(Manner.NEUTRAL) > 0.0015

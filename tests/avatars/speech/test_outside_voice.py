@@ -172,8 +172,9 @@ def test_every_manner_changes_the_voice_and_stays_a_voice() -> None:
 def test_a_track_moves_the_face_without_a_jump() -> None:
     track = MannerTrack(((0.0, Manner.NEUTRAL, 1.0), (1.0, Manner.EXCITED, 1.0), (2.0, Manner.CONCERNED, 0.5)))
     faces = track.faces(25, 75)
-    assert faces[0].tolist() == pytest.approx([0, 0, 0, 1])
+    assert faces[0].tolist() == pytest.approx([0, 0, 0, 1, 0, 0])
     assert faces[40, 0] == pytest.approx(1.0) and faces[-1, 2] == pytest.approx(0.5)
-    assert np.abs(np.diff(faces, axis=0)).max() < 0.25
+    assert np.abs(np.diff(faces[:, :4], axis=0)).max() < 0.25
+    assert faces[-1, 5] < 0 < faces[40, 5]  # up when excited, down when concerned
     with pytest.raises(ValueError, match="time order"):
         MannerTrack(((1.0, Manner.WARM, 1.0), (0.5, Manner.CALM, 1.0)))
