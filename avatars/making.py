@@ -291,7 +291,7 @@ def perform_take(context: JobContext, *, take_id: UUID) -> dict[str, Any]:
     avatar, script, recording = _permitted_parts(claims)
     patterns = MarkPatterns.from_bytes(storage.read_bytes(permit.pattern))
     label = LabelSpec.from_dict(claims.label) if claims.label else None
-    with vault.local_copy(avatar.grant_id, avatar.model) as model:
+    with vault.in_memory(avatar.grant_id, avatar.model) as model:
         context.progress(0.02, _("Speaking the script"))
         speech = _speech(model, script, recording)
         out = context.folder / "take.mp4"

@@ -423,7 +423,7 @@ def _session(
     spec = stream_spec(room.take.width, room.take.height, room.take.fps)
     gate = GateLine(socket_path, room, lease.fence)
     try:
-        with vault.local_copy(room.avatar.grant_id, room.avatar.model) as model:
+        with vault.in_memory(room.avatar.grant_id, room.avatar.model) as model:
             with lease.held():
                 voice = load_model(model).voice
             Stage(room, lease, gate, host, stopping, RoomClock(spec.fps), spec, exertion, voice).run(model)

@@ -217,6 +217,20 @@ def test_a_plain_copy_is_private_and_gone_afterwards_also_on_error(world: World,
     assert not [path for path in (tmp_path / "var").rglob("*") if path.is_file()]
 
 
+def test_what_performs_lies_on_no_disk(world: World, tmp_path: Path, settings: Any) -> None:
+    settings.VAR_DIR = tmp_path / "var"
+    avatar = avatar_of(world)
+    with vault.in_memory(avatar.grant_id, avatar.preview) as path:
+        assert path.read_bytes() == path.read_bytes() == FACE  # every reader begins at the beginning
+        assert path.stat().st_nlink == 0  # no folder names it
+        assert not [one for one in (tmp_path / "var").rglob("*") if one.is_file()]
+    with pytest.raises(OSError):
+        path.read_bytes()
+    storage.save_bytes(avatar.poster, b"planted")
+    with pytest.raises(LikenessUnreadable), vault.in_memory(avatar.grant_id, avatar.poster):
+        pass
+
+
 # --- the end of the consent ---
 def test_key_destroyed_on_withdrawal(world: World, files: Path, tmp_path: Path) -> None:
     """At once, before the files are gone, and whoever has kept a copy of them has kept nothing."""
