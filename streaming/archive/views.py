@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import tempfile
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import cache_control
@@ -23,7 +24,7 @@ from compliance.accounts.models import Role, User
 from compliance.accounts.selectors import is_regulator
 from compliance.errors import AvowError
 from compliance.ledger.events import Event
-from compliance.release.media import serve
+from compliance.release.media import serve, serve_opened
 from streaming.archive import export, replay, selectors, services, usage
 from streaming.archive.errors import TimeUnclear
 from streaming.archive.models import PartState
@@ -124,9 +125,8 @@ def as_zip(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     room = _exported(request, pk, {"form": "zip"})
     target = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # the response closes it
     export.write_zip(target, room)
-    target.seek(0)
     name = f"avow-archive-{room.pk}.zip"
-    return FileResponse(target, as_attachment=True, filename=name, content_type="application/zip")
+    return serve_opened(request, target, target.seek(0, os.SEEK_END), content_type="application/zip", download_as=name)
 
 
 @transaction.atomic
