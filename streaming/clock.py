@@ -100,6 +100,10 @@ class RoomClock:
         """Monotonic time in ns at which `frame` begins."""
         return self._mono0 + frames_to_ns(frame - self._frame0, self.fps) - self._correction
 
+    def frames_until(self, wall_ns: int) -> int:
+        """Whole frame intervals from now to a time in ns since 1970; 0 when it has passed."""
+        return max(0, wall_ns - self._wall_ns()) * self.fps // SECOND_NS
+
     def pace(self, frame: int) -> Tick:
         """Sleep until `frame` is due and report."""
         wait = self.due_ns(frame) - self._monotonic_ns()

@@ -11,7 +11,6 @@ import logging
 import queue
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -58,6 +57,7 @@ logger = logging.getLogger(__name__)
 Json = dict[str, Any]
 _AHEAD_FRAMES = 8
 """Pictures are made so far ahead of their time: what a longer line to speak may cost without being late."""
+_MOST_AHEAD_S = 4
 _WAITING_SEGMENTS = 4
 _RENEW_S = 8
 _AGAIN_S = 1.0
@@ -155,9 +155,12 @@ class Stage:
             sender.join(timeout=10)
 
     def _perform(self, double: Double, packager: Packager, current: Slice) -> None:
-        self._wait_until(packager.start_ns)
-        self.clock.rebase(_AHEAD_FRAMES)
+        # The first segment is made at once and handed over when it is due: speech and drawing have to be got going, and
+        # a busy machine that came too late for it would begin all over again.
+        until_start = min(self.clock.frames_until(packager.start_ns), _MOST_AHEAD_S * self.spec.fps)
+        self.clock.rebase(2 * _AHEAD_FRAMES - until_start)
         self.exertion.begin()
+        paced = False
         painter, marker = Painter(self.spec, current), SoundMarker(self.spec, current.patterns.sound)
         ends_at = current.seconds * self.spec.fps
         for picture, sound in self._takes(double, packager, marker):
@@ -172,10 +175,14 @@ class Stage:
                 threading.Thread(target=self._renew, daemon=True).start()
             painter.paint(picture, frame)
             frames = sound.shape[1] // packager.clock.samples_for()
-            if segments := packager.push(picture, sound, frames=frames):
-                self._hand_over(self._slice_of(segments, current), segments)
-            tick = self._pace(frame)
+            segments = packager.push(picture, sound, frames=frames)
+            if segments and not paced:
+                self._pace(frame)
+                paced = True
             if segments:
+                self._hand_over(self._slice_of(segments, current), segments)
+            tick = self._pace(frame) if paced else None
+            if segments and tick:
                 self._measure(tick, segments[0].frames / self.spec.fps, double)
 
     def _pace(self, frame: int) -> Tick:
@@ -211,11 +218,6 @@ class Stage:
         if self._before is not None and segments[0].first_frame < self._before[0]:
             return self._before[1]
         return current
-
-    def _wait_until(self, start_ns: int) -> None:
-        lead = _AHEAD_FRAMES * SECOND_NS // self.spec.fps
-        while (left := start_ns - lead - time.time_ns()) > 0 and not self.stopping.is_set():
-            time.sleep(min(0.1, left / SECOND_NS))
 
     # --- what is said ---
     def _takes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -159,14 +159,19 @@ class Gate:
 
     granted: dict[str, Any]
     enough: int
+    start_ns: int = 10**18
+    now_ns: Callable[[], int] = lambda: 0
     stop: threading.Event = field(default_factory=threading.Event)
     taken: list[dict[str, Any]] = field(default_factory=list)
+    taken_at: list[int] = field(default_factory=list)
 
     def serve(self, end: socket.socket) -> None:
         wire = Wire(end)
         while (message := wire.receive()) is not None:
-            self.taken += [message.header] if message.header["op"] == "segment" else []
-            wire.send({"ok": True, "start_ns": 10**18, **self.granted})
+            if message.header["op"] == "segment":
+                self.taken.append(message.header)
+                self.taken_at.append(self.now_ns())
+            wire.send({"ok": True, "start_ns": self.start_ns, **self.granted})
             if len(self.taken) >= self.enough:
                 self.stop.set()
 
@@ -208,3 +213,29 @@ def test_a_room_that_cannot_keep_up_goes_down_in_steps_says_so_and_rests(
         assert [one["first_frame"] for one in gate.taken] == list(range(0, 25 * len(gate.taken), 25))
         assert {(one["frames"], one["ticks"]) for one in gate.taken} == {(25, 90_000)}
     assert room.lines.filter(manner__pace=1.0).exists()
+
+
+@pytest.mark.django_db
+def test_the_first_segment_is_made_at_once_and_handed_over_when_it_is_due(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that is slow to get going has all the time until its segment is due, and takes nobody's before that."""
+    room = room_on_air(world)
+    with world.as_role("gate"):
+        granted = RoomThread(room.pk, threading.Event(), lambda _name, _data: None)._next_slice()
+    passing, drawn_at = Passing(), list[int]()
+
+    class Noted(Drawn):
+        def pictures(self, speech: Speech, manner: Manner, effort: Effort) -> Iterator[VideoFrame]:
+            for picture in super().pictures(speech, manner, effort):
+                drawn_at.append(passing.ns)
+                yield picture
+
+    monkeypatch.setattr("streaming.air.performer.Double", Noted)
+    begun = passing.ns
+    gate = Gate(granted, enough=3, start_ns=begun + 2 * 10**9, now_ns=lambda: passing.ns)
+    on_stage(room, gate, Exertion(now=lambda: passing.ns / 1e9), passing.clock(), tmp_path)
+    assert drawn_at[24] == begun
+    for number, (header, at) in enumerate(zip(gate.taken, gate.taken_at, strict=True)):
+        assert header["start_ns"] == gate.start_ns + number * 10**9
+        assert 0.2 < (at - header["start_ns"]) / 1e9 < 0.8
