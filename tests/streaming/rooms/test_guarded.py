@@ -10,6 +10,8 @@ from compliance.release.models import Review, ReviewKind
 from streaming.air.host import host_of
 from streaming.demo import FACTS
 from streaming.dialogue.facts import ProductFacts
+from streaming.director.expression import Expression, ExpressionLimits
+from streaming.director.freedom import Freedom
 from streaming.leases import take_lease
 from streaming.models import Source
 from streaming.rundown import Rundown, RundownItem
@@ -42,3 +44,12 @@ def test_legal_reads_what_that_means(world: World, client: Client, products: tup
     client.force_login(world.legal)
     page = client.get(reverse("legal:review", args=[review.pk])).content.decode()
     assert ("This room has no product facts" in page) == (not products)
+
+
+def test_legal_reads_every_manner_by_its_name(world: World, client: Client) -> None:
+    limits = ExpressionLimits(allowed=tuple(Expression))
+    room = room_on_air(world, freedom=Freedom(reorder=True, expression=limits, model_words=False))
+    review = Review.objects.get(kind=ReviewKind.SCRIPT, digest=room.take.script_digest)
+    client.force_login(world.legal)
+    page = client.get(reverse("legal:review", args=[review.pk])).content.decode()
+    assert "<dd>Even, Warm, Lively, Calm, Concerned</dd>" in page
