@@ -14,15 +14,18 @@ from compliance.accounts.models import Membership, OrganisationKind, Role
 
 @dataclass(frozen=True)
 class Door:
-    """One entry of the main navigation; `role` None means it stands open for everybody."""
+    """One entry of the main navigation; `role` None means it stands open for everybody. `also`: namespaces of further
+    pages that lie behind it.
+    """
 
     label: str | Promise
     route: str
     role: Role | None = None
+    also: tuple[str, ...] = ()
 
-    @property
-    def namespace(self) -> str:
-        return self.route.partition(":")[0]
+    def leads_to(self, namespace: str) -> bool:
+        """Whether the pages of a namespace lie behind this door."""
+        return namespace in (self.route.partition(":")[0], *self.also)
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,11 @@ class NavItem:
 
 
 DOORS = (
-    Door(_("My likeness"), "consent:list", Role.STREAMER),
-    Door(_("Studio"), "studio:home", Role.PRODUCER),
-    Door(_("Live rooms"), "rooms:list", Role.PRODUCER),
+    Door(_("My likeness"), "consent:list", Role.STREAMER, also=("archive",)),
+    Door(_("Studio"), "studio:home", Role.PRODUCER, also=("scripting",)),
+    Door(_("Live rooms"), "rooms:list", Role.PRODUCER, also=("archive",)),
     Door(_("Reviews"), "legal:queue", Role.LEGAL),
-    Door(_("Audit"), "audit:home", Role.REGULATOR),
+    Door(_("Audit"), "audit:home", Role.REGULATOR, also=("archive",)),
     Door(_("Check a file"), "inspection:verify"),
     Door(_("Ledger"), "ledger:home"),
 )
@@ -63,8 +66,7 @@ def roles_of(memberships: Iterable[Membership]) -> frozenset[Role]:
 
 
 def nav_items(roles: frozenset[Role], namespace: str = "") -> list[NavItem]:
-    """The doors that `roles` open, the one of `namespace` marked as current."""
-    shown = (door for door in DOORS if door.role is None or door.role in roles)
-    return [
-        NavItem(door.label, url, door.namespace == namespace) for door in shown if (url := url_of(door.route))
-    ]
+    """The doors that `roles` open, the first that leads to `namespace` marked as current."""
+    shown = [door for door in DOORS if (door.role is None or door.role in roles) and url_of(door.route)]
+    here = next((door for door in shown if door.leads_to(namespace)), None)
+    return [NavItem(door.label, url_of(door.route), door is here) for door in shown]

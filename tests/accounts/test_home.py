@@ -32,6 +32,23 @@ def test_a_role_sees_its_own_door_and_what_is_open_to_everybody(role: Role) -> N
     assert shown == {url_of(route) for route in {"inspection:verify", "ledger:home"} | expected}
 
 
+@pytest.mark.parametrize(
+    ("roles", "namespace", "here"),
+    [
+        ({Role.PRODUCER}, "rooms", ["rooms:list"]),
+        ({Role.PRODUCER}, "archive", ["rooms:list"]),
+        ({Role.PRODUCER}, "scripting", ["studio:home"]),
+        ({Role.REGULATOR}, "archive", ["audit:home"]),
+        ({Role.STREAMER}, "archive", ["consent:list"]),
+        ({Role.STREAMER, Role.PRODUCER, Role.REGULATOR}, "archive", ["consent:list"]),
+        ({Role.LEGAL}, "accounts", []),
+    ],
+)
+def test_one_door_at_most_is_where_one_is(roles: set[Role], namespace: str, here: list[str]) -> None:
+    current = [item.url for item in nav_items(frozenset(roles), namespace) if item.current]
+    assert current == [url_of(route) for route in here]
+
+
 def test_a_visitor_is_told_what_this_is_and_sees_no_workroom(client: Client, db: None) -> None:
     page = client.get("/").content.decode()
     assert "AI hosts that can prove who agreed" in page
