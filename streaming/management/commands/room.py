@@ -68,7 +68,7 @@ class Command(BaseCommand):
 
     def _gate(self, _options: dict[str, Any]) -> None:
         stopping = _until_asked()
-        _let_others_start(stopping)
+        let_others_start(stopping)
         from streaming.air.measuring import measuring_child
 
         # It loads its code while the gate loads its own: after a crash a room is waiting for both.
@@ -80,20 +80,20 @@ class Command(BaseCommand):
 
     def _work(self, _options: dict[str, Any]) -> None:
         stopping = _until_asked()
-        _let_others_start(stopping)
+        let_others_start(stopping)
         from streaming.air.working import work
 
         work(Path(settings.AVOW_LIVE_SOCKET), stopping)
 
     def _outputs(self, _options: dict[str, Any]) -> None:
         stopping = _until_asked()
-        _let_others_start(stopping)
+        let_others_start(stopping)
         from streaming.sending.desk import OutputDesk
 
         OutputDesk().serve(stopping)
 
 
-def _let_others_start(stopping: threading.Event) -> None:
+def let_others_start(stopping: threading.Event) -> None:
     """Wait a little while no room is wanted on air: when all of Avow starts, what somebody waits for loads first."""
     from streaming.models import Room
 

@@ -9,6 +9,7 @@ import pytest
 
 from streaming.air import working
 from streaming.air.working import work
+from streaming.management.commands import room as command
 from streaming.models import Air, Room
 from tests.road import World
 from tests.streaming.rooms.planned import room_on_air
@@ -55,3 +56,29 @@ def test_a_room_that_fell_waits_longer_each_time(monkeypatch: pytest.MonkeyPatch
     assert waits == [5, 10, 20, 40, 60, 60]
     rest.end(room.pk)
     assert rest.over(room.pk)
+
+
+class Passing(threading.Event):
+    """Time passes while somebody waits, and so much of it is counted."""
+
+    now = 0.0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.now += timeout or 0.0
+        return self.is_set()
+
+
+def test_processes_of_rooms_let_others_load_first_only_while_no_room_is_wanted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet, asked_to_end, busy = Passing(), Passing(), Passing()
+    asked_to_end.set()
+    for stopping in (quiet, asked_to_end):
+        with monkeypatch.context() as patched:
+            patched.setattr(command.time, "monotonic", lambda given=stopping: given.now)
+            command.let_others_start(stopping)
+    assert 5 < quiet.now < 30
+    assert asked_to_end.now < 1
+    room_on_air(world)
+    command.let_others_start(busy)
+    assert busy.now == 0
