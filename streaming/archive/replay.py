@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from streaming.archive.errors import TimeUnclear
 from streaming.archive.models import Part, PartState, Stretch, ns_of
+from streaming.dialogue.facts import text_in
 from streaming.models import Room, RoomComment, RoomEvent, SpokenLine
 
 _CLOCK = re.compile(r"^(\d{1,2}):(\d{2})(?::(\d{2}))?$")
@@ -163,11 +164,7 @@ def _names(room: Room) -> dict[str, str]:
     plan: dict[str, Any] = room.plan
     items = {f"item {item['id']}": str(item["title"]) for item in plan.get("rundown", [])}
     languages = ((get_language() or "en")[:2], room.take.campaign["language"])
-    return items | {f"product {one['id']}": _called(one["name"], languages) for one in plan.get("products", [])}
-
-
-def _called(names: dict[str, str], languages: Sequence[str]) -> str:
-    return next((names[one] for one in languages if one in names), next(iter(names.values())))
+    return items | {f"product {one['id']}": text_in(one["name"], *languages) for one in plan.get("products", [])}
 
 
 def _product_at(room: Room, at: datetime, names: dict[str, str]) -> str:

@@ -105,6 +105,11 @@ class Faq:
     source: str
 
 
+def text_in(texts: Mapping[str, str], *languages: str) -> str:
+    """One of texts by language: in the first of `languages` that has one, else any; "" where there is none."""
+    return next(filter(None, map(texts.get, languages)), None) or next(iter(texts.values()), "")
+
+
 @dataclass(frozen=True, slots=True)
 class ProductFacts:
     """Everything approved about one product. Ids are unique within it."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from streaming.dialogue.facts import ProductFacts, Topic
+from streaming.dialogue.facts import ProductFacts, Topic, text_in
 from streaming.dialogue.policy import LiveSpeechPolicy
 from streaming.dialogue.speaking import Sentence, SpokenMemory, phrases, price_lines
 
@@ -91,4 +91,4 @@ class RundownLines:
 
 
 def _name(facts: ProductFacts, language: str) -> str:
-    return facts.name.get(language) or next(iter(facts.name.values()))
+    return text_in(facts.name, language)

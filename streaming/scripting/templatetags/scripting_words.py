@@ -10,6 +10,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from streaming.dialogue.drafting import Tone
+from streaming.dialogue.facts import text_in
 from streaming.scripting.catalogue_forms import TOPICS
 from streaming.scripting.models import ProductVersion
 from streaming.scripting.selectors import addresses
@@ -71,8 +72,7 @@ def called(word: str, kind: str) -> object:
 @register.filter
 def in_my_language(texts: Mapping[str, str]) -> str:
     """One of texts by language: the reader's, else English, else any."""
-    language = (get_language() or "en")[:2]
-    return texts.get(language) or texts.get("en") or next(iter(texts.values()), "")
+    return text_in(texts, (get_language() or "en")[:2], "en")
 
 
 @register.filter

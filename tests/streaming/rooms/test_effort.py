@@ -192,13 +192,19 @@ def on_stage(room: Room, gate: Gate, exertion: Exertion, clock: RoomClock, folde
             lease.give_up()
 
 
-@pytest.mark.django_db
-def test_a_room_that_cannot_keep_up_goes_down_in_steps_says_so_and_rests(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def permitted(world: World) -> tuple[Room, dict[str, Any]]:
+    """A room on air, and what the gate grants its performer."""
     room = room_on_air(world)
     with world.as_role("gate"):
-        granted = RoomThread(room.pk, threading.Event(), lambda _name, _data: None)._next_slice()
+        return room, RoomThread(room.pk, threading.Event(), lambda _name, _data: None)._next_slice()
+
+
+@pytest.mark.django_db
+def test_a_room_that_cannot_keep_up_goes_down_in_steps_says_so_and_rests(
+    permitted: tuple[Room, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, granted = permitted
     monkeypatch.setattr("streaming.air.performer.Double", Drawn)
     quick, passing = Gate(granted, enough=3), Passing()
     on_stage(room, quick, Exertion(now=lambda: passing.ns / 1e9), passing.clock(), tmp_path)
@@ -217,12 +223,10 @@ def test_a_room_that_cannot_keep_up_goes_down_in_steps_says_so_and_rests(
 
 @pytest.mark.django_db
 def test_the_first_segment_is_made_at_once_and_handed_over_when_it_is_due(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    permitted: tuple[Room, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A host that is slow to get going has all the time until its segment is due, and takes nobody's before that."""
-    room = room_on_air(world)
-    with world.as_role("gate"):
-        granted = RoomThread(room.pk, threading.Event(), lambda _name, _data: None)._next_slice()
+    room, granted = permitted
     passing, drawn_at = Passing(), list[int]()
 
     class Noted(Drawn):
