@@ -27,9 +27,12 @@ install: $(STAMP) ## create .venv and install the locked packages
 locale: $(STAMP) ## compile the translations
 	@$(PY) scripts/build_locale.py
 
-.PHONY: setup
-setup: $(STAMP) locale ## first run: secrets, keys, certificates, database
+.PHONY: secret
+secret: $(STAMP) locale
 	@$(PY) scripts/first_secret.py
+
+.PHONY: setup
+setup: secret ## first run: secrets, keys, certificates, database
 	@$(PY) manage.py bootstrap
 
 .PHONY: run
@@ -38,8 +41,7 @@ run: export AVOW_EMAIL_VERIFICATION = none
 run: export AVOW_DEMO_ROOM_MINUTES ?= 60
 # The host is on air after a minute; a search for cut, turned and sped-up copies of marked footage would take half of one more.
 run: export AVOW_ORIGIN_SEARCH_S ?= 0
-run: $(STAMP) locale ## serve http://127.0.0.1:8000 with web, workers, gate, inspector, sequencer, scheduler (Ctrl-C stops all)
-	@$(PY) scripts/first_secret.py
+run: secret ## serve http://127.0.0.1:8000 with web, workers, gate, inspector, sequencer, scheduler (Ctrl-C stops all)
 	@# Drawn while the tables are made; where that fails, the worker that needs it draws it.
 	@{ [ "$(AVOW_DEMO_ROOM_MINUTES)" = 0 ] || $(PY) manage.py seed_demo --draw-host; } & \
 	$(PY) manage.py bootstrap && $(PY) manage.py seed_demo --presenter && $(PY) manage.py room demonstrate && wait
