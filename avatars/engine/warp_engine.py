@@ -48,7 +48,7 @@ class WarpEngine(Performs):
 
     seed: int = 7
     name: str = "warp"
-    version: str = "4"
+    version: str = "5"
     drawn_by: Engine | None = None
 
     def build(
