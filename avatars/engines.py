@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from avatars.engine import Engine, ModelDamaged, default_engine
+from avatars.engine import Engine, ModelDamaged, built_in_engines
 from avatars.engine.errors import OutsideEngineFailed
 from compliance.sandbox import Limits
 
@@ -37,8 +37,8 @@ def engine_of(model: Path) -> Engine:
 
 def engine_named(name: str) -> Engine:
     """Raises OutsideEngineFailed: outside_engine_unknown."""
-    built_in = default_engine()
-    if name == built_in.name:
+    built_in = next((engine for engine in built_in_engines() if engine.name == name), None)
+    if built_in is not None:
         return built_in
     if name not in settings.AVOW_OUTSIDE_ENGINES:
         raise OutsideEngineFailed.of("outside_engine_unknown", name)

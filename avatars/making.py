@@ -22,11 +22,11 @@ from avatars.capture.report import CaptureReport
 from avatars.capture.report import error as error_finding
 from avatars.clips import footage_clip
 from avatars.comparison import Comparison, HeldBack, compare, hold_back
-from avatars.engine import AvatarCard, ConsentEvidence, Spoken
+from avatars.engine import AvatarCard, ConsentEvidence, Engine, Spoken
 from avatars.engine.card import FLOOR, GOOD
 from avatars.engine.footage import Footage, survey
 from avatars.engine.stages import staged
-from avatars.engines import building_engine, engine_of
+from avatars.engines import building_engine, engine_named, engine_of
 from avatars.errors import FootageRefused
 from avatars.media import Encoding
 from avatars.models import Avatar, AvatarState, Recording, RecordingState, Script
@@ -78,10 +78,9 @@ def build_avatar(context: JobContext, *, avatar_id: UUID) -> dict[str, Any]:
         with transaction.atomic():
             enqueue_origin(avatar)
         return {"state": avatar.state}
-    engine = building_engine()
-    stages = StoredStages(
-        avatar.id, avatar.grant_id, f"{avatar.footage_sha256} {engine.name} {engine.version}", context
-    )
+    engine = engine_named(avatar.asked_engine) if avatar.asked_engine else building_engine()
+    label = f"{avatar.footage_sha256} {engine.name} {engine.version}"
+    stages = StoredStages(avatar.id, avatar.grant_id, label, context, gives_way=bool(avatar.asked_engine))
     with vault.local_copy(avatar.grant_id, avatar.footage) as stored:
         try:
             clip, steps = footage_clip(context, avatar, stored)
@@ -98,7 +97,7 @@ def build_avatar(context: JobContext, *, avatar_id: UUID) -> dict[str, Any]:
             raise FootageRefused(worst.code, worst.text, findings=findings)
         package = context.folder / "model"
         told, held = hold_back(clip, _spoken(avatar, steps))
-        card = _build_model(context, avatar, report, clip, package, stages, told)
+        card = _build_model(context, avatar, engine, report, clip, package, stages, told)
         comparison = _compared(context, package, clip, card, stages, held)
         outcome = _keep_model(context, avatar, report, package, card, comparison, steps)
     forget_stages(avatar.id)
@@ -169,6 +168,7 @@ def _refuse_what_declares_itself(clip: Path) -> None:
 def _build_model(
     context: JobContext,
     avatar: Avatar,
+    engine: Engine,
     report: CaptureReport,
     clip: Path,
     package: Path,
@@ -178,10 +178,13 @@ def _build_model(
     """Have the engine make the model; a clip it cannot use, or makes nothing good of, is refused like any other."""
     evidence = ConsentEvidence(str(avatar.grant_id), avatar.grant.digest, MODALITIES)
     try:
-        card = building_engine().build(clip, evidence, package, _staged(context, 0.4, 0.97), spoken, stages)
+        card = engine.build(clip, evidence, package, _staged(context, 0.4, 0.97), spoken, stages)
         if not card.usable:
             text = _("The model made of this clip is not good enough (%(reasons)s). Please record a calmer clip.")
             raise FootageRefused("model_below_the_floor", text % {"reasons": ", ".join(card.reasons)})
+        if avatar.asked_engine and card.engine != avatar.asked_engine:
+            text = _("What was learnt does not make this double better than the one without it, which stays as it is.")
+            raise FootageRefused("refined_no_better", text)
     except BadInput as error:
         refuse_footage(context, avatar, [finding_of(error)], report.facts)
         raise

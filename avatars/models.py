@@ -26,7 +26,8 @@ class Avatar(models.Model):
     `pictures`: number of a finding -> name of its picture; kept for a day. `bars`: what the card was held against,
     "floor" and "good" (`engine.card.Bar`). `origin`: the marks of doubles found in the footage ("marks"), or why
     nothing can be said ("problem"). `comparison`: the person's frames beside the double's (`comparison.Comparison`),
-    with the names of the pictures.
+    with the names of the pictures. `asked_engine`: the engine that it shall be built with, by name; "" for the
+    operator's.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -43,6 +44,7 @@ class Avatar(models.Model):
     pictures = models.JSONField(default=dict)
     face = models.TextField(blank=True)
     state = models.CharField(max_length=10, choices=AvatarState.choices, default=AvatarState.BUILDING)
+    asked_engine = models.CharField(max_length=60, blank=True)
     engine = models.CharField(max_length=60, blank=True)
     model = models.CharField(max_length=200, blank=True)
     digest = models.CharField(max_length=64, blank=True)

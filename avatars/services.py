@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -45,6 +46,8 @@ from compliance.release.services import (
 # What the built-in engine copies of a person; a voice is copied only by engines that say so.
 MODALITIES = ("face", "voice")
 ORIGIN, BUILD = "avatars.origin", "avatars.build"
+_REFINED_FROM, REFINED = "warp", "refined"
+"""Names of the built-in engines: the one that is used unless asked otherwise, and the one that learns longer."""
 FORMATS = {"landscape": (1280, 720), "portrait": (720, 1280)}
 
 
@@ -158,6 +161,49 @@ def start_recorded_avatar(
         )
 
 
+def refine_avatar(*, avatar: Avatar, created_by: User) -> Avatar:
+    """Build a second double of the same footage with the engine that learns longer, behind all other work.
+
+    The first stays as it is: it is what legal has approved. Where the second is no better by its card, it is refused.
+
+    Raises:
+        AvatarNotReady: there is no usable model.
+        Refused: refining_begun, refining_not_possible, consent_denies_build.
+    """
+    _require_ready(avatar)
+    if avatar.asked_engine or refinements_of(avatar).exists():
+        raise Refused("refining_begun", _("This double has been refined, or is being refined, already."))
+    if not avatar.engine.startswith(f"{_REFINED_FROM} "):
+        raise Refused("refining_not_possible", _("Only doubles that the built-in engine has drawn can be refined."))
+    require_consent_to_build(avatar.grant)
+    refined_id = uuid4()
+    with vault.open_sealed(avatar.grant_id, avatar.footage) as footage:
+        stored, _sha256 = vault.seal_upload(avatar.grant_id, f"footage/{refined_id}", footage)
+    with transaction.atomic():
+        kept = ("organisation", "grant", "footage_name", "footage_sha256", "capture", "origin")
+        refined = Avatar.objects.create(
+            id=refined_id,
+            created_by=created_by,
+            name=_("%(name)s, refined") % {"name": avatar.name[:100]},
+            footage=stored,
+            asked_engine=REFINED,
+            **{field: getattr(avatar, field) for field in kept},
+        )
+        enqueue_build(refined)
+    return refined
+
+
+def _require_ready(avatar: Avatar) -> None:
+    if not avatar.ready:
+        raise AvatarNotReady("avatar_not_ready", _("This avatar is not ready; choose another or wait for it."))
+
+
+def refinements_of(avatar: Avatar) -> QuerySet[Avatar]:
+    """Doubles of the same footage, ready or being built, by the engine that learns longer."""
+    same = Avatar.objects.filter(grant=avatar.grant_id, footage_sha256=avatar.footage_sha256, asked_engine=REFINED)
+    return same.filter(state__in=(AvatarState.BUILDING, AvatarState.READY))
+
+
 def require_consent_to_build(grant: Grant) -> None:
     """Raise Refused (consent_denies_build) with every reason the grant has against making a model."""
     now = timezone.now()
@@ -259,8 +305,7 @@ def order_performance(
         AvatarNotReady: there is no usable model.
         Refused: the recording may not be used, see `recordings.require_fit`.
     """
-    if not avatar.ready:
-        raise AvatarNotReady("avatar_not_ready", _("This avatar is not ready; choose another or wait for it."))
+    _require_ready(avatar)
     if recording is not None:
         require_fit(recording, avatar, script)
     width, height = FORMATS[picture]

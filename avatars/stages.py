@@ -12,7 +12,7 @@ from avatars.errors import LikenessUnreadable
 from compliance import storage
 from compliance.jobs.context import JobContext
 
-NAMES = ("check", "survey", "bank")
+NAMES = ("check", "survey", "bank", "refined")
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,15 @@ class StoredStages:
     """Stages of one avatar's build, written only while the job is still ours. See `engine.stages.Stages`.
 
     They are sealed under the avatar's grant. `label` says of what and by which code they are: a stage under another
-    label is not found.
+    label is not found. `gives_way`: nobody waits for this build; it steps aside after a stage when somebody waits for
+    other work.
     """
 
     avatar_id: UUID
     grant_id: UUID
     label: str
     context: JobContext
+    gives_way: bool = False
 
     def load(self, name: str) -> bytes | None:
         """The stage's bytes, or None when it was not finished."""
@@ -46,10 +48,13 @@ class StoredStages:
 
         Raises:
             JobCancelled, LeaseLost: the job must not go on.
+            JobPaused: it steps aside.
         """
         with transaction.atomic():
             self.context.confirm()
             vault.seal_bytes(self.grant_id, _place(self.avatar_id, name), self.label.encode() + b"\n" + content)
+        if self.gives_way:
+            self.context.give_way()
 
 
 def forget_stages(avatar_id: UUID) -> None:

@@ -74,6 +74,24 @@ def build(clip: Path, *, grant_id: UUID, name: str, by: str) -> Avatar:
         )
 
 
+def refine(avatar_id: UUID, *, by: str) -> Avatar:
+    """Have a second double of the same footage learn longer, as the button on the page does.
+
+    Raises:
+        BadInput, Refused: avatar_unknown, and what `services.refine_avatar` raises.
+    """
+    avatar = known_avatar(avatar_id)
+    return services.refine_avatar(avatar=avatar, created_by=producer_of(avatar.organisation, by))
+
+
+def known_avatar(avatar_id: UUID) -> Avatar:
+    """Raises BadInput: avatar_unknown."""
+    avatar = Avatar.objects.filter(pk=avatar_id).select_related("grant", "organisation").first()
+    if avatar is None:
+        raise BadInput("avatar_unknown", _("There is no such avatar."))
+    return avatar
+
+
 def wait_for_avatar(avatar: Avatar, tell: Told) -> Avatar:
     """Wait until the build has ended, was given up or was paused."""
     for job in _watched(avatar.id, tell):
@@ -133,9 +151,7 @@ def order(options: dict[str, Any], text: str, tell: Told) -> Take:
     Raises:
         BadInput, Refused, ScriptRefused, AvatarNotReady: as the page does.
     """
-    avatar = Avatar.objects.filter(pk=options["avatar"]).select_related("grant", "organisation").first()
-    if avatar is None:
-        raise BadInput("avatar_unknown", _("There is no such avatar."))
+    avatar = known_avatar(options["avatar"])
     producer = producer_of(avatar.organisation, options["by"])
     language = options["language"] or ("zh" if any("\u4e00" <= letter <= "\u9fff" for letter in text) else "en")
     campaign = _campaign(avatar, language, options)

@@ -11,6 +11,7 @@ urlpatterns = [
     path("avatars/<uuid:pk>/findings/<int:number>.jpg", views.avatar_finding, name="avatar-finding"),
     path("avatars/<uuid:pk>/comparison/<int:number>.jpg", views.avatar_comparison, name="avatar-comparison"),
     path("avatars/<uuid:pk>/pause/", views.avatar_pause, name="avatar-pause"),
+    path("avatars/<uuid:pk>/refine/", views.avatar_refine, name="avatar-refine"),
     path("avatars/<uuid:pk>/resume/", views.avatar_resume, name="avatar-resume"),
     path("presenter.mp4", views.demo_clip, name="demo-clip"),
     path("avatars/<uuid:pk>/still.jpg", views.avatar_poster, name="avatar-poster"),

@@ -93,6 +93,7 @@ def avatar(request: HttpRequest, pk: UUID) -> HttpResponse:
         "cost": cost_of(selectors.jobs_about(found.id)),
         "may_produce": has_role(user, found.organisation, Role.PRODUCER),
         "may_steer": may_steer(user, found),
+        "refined": services.refinements_of(found).first(),
         "in_studio": has_role(user, found.organisation, *selectors.STUDIO_ROLES),
     }
     template = "studio/_avatar_state.html" if request.headers.get("HX-Request") else "studio/avatar.html"
@@ -138,6 +139,22 @@ def avatar_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
     if found.state == AvatarState.BUILDING and job is not None:
         try_again(job=job)
     return redirect("studio:avatar", pk)
+
+
+@require_POST
+@producer
+def avatar_refine(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Have a second double of the same footage learn longer."""
+    user = signed_in(request)
+    found = get_object_or_404(selectors.avatars_for(user), pk=pk)
+    if not has_role(user, found.organisation, Role.PRODUCER):
+        raise Http404
+    try:
+        refined = services.refine_avatar(avatar=found, created_by=user)
+    except AvowError as error:
+        messages.error(request, error.text)
+        return redirect("studio:avatar", pk)
+    return redirect("studio:avatar", refined.id)
 
 
 @require_GET

@@ -124,6 +124,18 @@ def _avatar(house: House, sizes: Sizes) -> Iterable[Row]:
         yield from avatar_bench.unseen_rows(clip, house.folder, by_hand=by_hand)
 
 
+def _refiner(house: House, sizes: Sizes) -> Iterable[Row]:
+    from bench import avatar_bench, refiner_bench
+    from bench.scene import CONSENTED_MINUTE
+
+    if CONSENTED_MINUTE.is_file():
+        words = avatar_bench.read_words(CONSENTED_MINUTE.with_suffix(".words.json"))
+        clip = avatar_bench.Clip(CONSENTED_MINUTE, words, "en", split_s=42.0)
+        return refiner_bench.rows(clip.path, house.folder, clip.spoken(by_hand=False))
+    minute, told = avatar_bench.presenters_minute(house.folder)
+    return refiner_bench.rows(minute, house.folder, told)
+
+
 def _room(house: House, sizes: Sizes) -> Iterable[Row]:
     """In processes of their own, whose installations are demonstrations: on SQLite, and what differs on PostgreSQL."""
     yield from _rooms(sizes)
@@ -146,6 +158,7 @@ PARTS: dict[str, Callable[[House, Sizes], Iterable[Row]]] = {
     "ledger": _ledger,
     "figures": _figures,
     "avatar": _avatar,
+    "refiner": _refiner,
     "room": _room,
 }
 

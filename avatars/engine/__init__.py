@@ -21,6 +21,7 @@ __all__ = [
     "ModelDamaged",
     "Performer",
     "Spoken",
+    "built_in_engines",
     "default_engine",
 ]
 
@@ -30,3 +31,10 @@ def default_engine() -> Engine:
     from avatars.engine.warp_engine import WarpEngine
 
     return WarpEngine()
+
+
+def built_in_engines() -> tuple[Engine, ...]:
+    """The one that is used unless another is asked for, then the one that learns longer."""
+    from avatars.engine.refined_engine import RefinedEngine
+
+    return default_engine(), RefinedEngine()

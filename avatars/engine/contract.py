@@ -58,7 +58,8 @@ class AvatarCard:
     `silence_opening`: how far the lips are apart in a pause, in distances between the outer eye corners.
     `habits_learnt`: the person's own way of forming sounds is known. `opening_range`: widest opening used, in the same
     unit. `base_s`: seconds of footage the idle motion is made of. `reasons`: codes why it is not `usable`;
-    `below_good`: what falls short of a good model.
+    `below_good`: what falls short of a good model. `refined`: what a network leaves of the difference between pasted
+    mouths and the person's, in moments that it has not seen, as a share; None for a model without one.
     """
 
     engine: str
@@ -80,6 +81,7 @@ class AvatarCard:
     width: int
     height: int
     fps: int
+    refined: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"reasons": list(self.reasons), "below_good": list(self.below_good)}

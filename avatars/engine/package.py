@@ -6,6 +6,7 @@ Layout, format 5:
     geometry.npz    the base frames' points and boxes, the shape model, what the turn of the head does
     bank.npz        mouth crops and their points
     habits.npz      how the person forms sounds, and how a drawn mouth is read
+    refiner.npz     only in models with one: the network that corrects pasted mouths
 """
 
 from __future__ import annotations
@@ -35,10 +36,14 @@ from avatars.speech import Voice, VoiceOutOfRange
 
 FORMAT = "avow-avatar-5"
 _MANIFEST, _FILM, _GEOMETRY, _BANK = "manifest.json", "base.mp4", "geometry.npz", "bank.npz"
-_HABITS = "habits.npz"
+_HABITS, _REFINER = "habits.npz", "refiner.npz"
 _MEMBERS = {_MANIFEST, _FILM, _GEOMETRY, _BANK, _HABITS}
-_LARGEST = 1 << 30
+_LARGEST, _LARGEST_NETWORK = 1 << 30, 8 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
+
+Weights = dict[str, NDArray[np.float16]]
+"""Those of the network that corrects pasted mouths, by the name of their layer; see `refiner`."""
+
 _SHAPE_NUMBERS = ("opening_max", "width_low", "width_rest", "width_high", "brow_room", "gaze_room")
 
 
@@ -68,6 +73,7 @@ class AvatarModel:
     bank: MouthBank
     habits: Habits
     response: Response
+    refiner: Weights | None
     manifest: dict[str, Any]
 
     @property
@@ -94,6 +100,7 @@ def save_model(
     voice: Voice | None,
     footage_sha256: str,
     card: AvatarCard,
+    refiner: Weights | None = None,
 ) -> None:
     """Write the package; a half-written file never carries the final name."""
     members = {
@@ -102,6 +109,8 @@ def save_model(
         _BANK: _arrays(_fields(bank)),
         _HABITS: _arrays(_fields(habits) | {f"response_{name}": part for name, part in _fields(response).items()}),
     }
+    if refiner is not None:
+        members[_REFINER] = _arrays(dict(refiner))
     manifest = {
         "format": FORMAT,
         "engine": card.engine,
@@ -166,24 +175,25 @@ def load_model(path: Path) -> AvatarModel:
                 "The avatar was built by another version of the engine. Please build it again.",
                 found=str(manifest["format"])[:40],
             )
-        for name in _MEMBERS - {_MANIFEST}:
+        for name in set(members) - {_MANIFEST}:
             if hashlib.sha256(members[name]).hexdigest() != manifest["members"][name]:
-                raise _damaged(f"{name} is not the one the manifest names")
+                raise damaged(f"{name} is not the one the manifest names")
         AvatarCard.from_json(manifest["card"])
         Voice(**(manifest["voice"] or {}))
         base, shape, turning = _load_geometry(members[_GEOMETRY], manifest["base"])
         bank = _load_bank(members[_BANK])
         habits, response = _load_habits(members[_HABITS])
+        refiner = _load_network(members[_REFINER]) if _REFINER in members else None
     except (ValueError, KeyError, TypeError, VoiceOutOfRange, zipfile.BadZipFile, EOFError) as error:
-        raise _damaged(type(error).__name__) from error
+        raise damaged(type(error).__name__) from error
     reel = Reel(members[_FILM])
     if len(reel) != len(base.points):
-        raise _damaged("film and geometry differ in length")
+        raise damaged("film and geometry differ in length")
     faces = IdleFaces.of(base.points, base.stable, base.eyes, shape, turning)
-    return AvatarModel(reel, base, faces, shape, bank, habits, response, manifest)
+    return AvatarModel(reel, base, faces, shape, bank, habits, response, refiner, manifest)
 
 
-def _damaged(what: str) -> ModelDamaged:
+def damaged(what: str) -> ModelDamaged:
     return ModelDamaged("model_damaged", "The avatar's file is damaged. Please build the avatar again.", what=what)
 
 
@@ -191,18 +201,19 @@ def _read_members(path: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-            if {entry.filename for entry in entries} != _MEMBERS or len(entries) != len(_MEMBERS):
-                raise _damaged("wrong members")
+            names = [entry.filename for entry in entries]
+            if sorted(names) not in (sorted(_MEMBERS), sorted({*_MEMBERS, _REFINER})):
+                raise damaged("wrong members")
             # stored only: a compressed member could unfold to more than its size says
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-                raise _damaged("compressed members")
+                raise damaged("compressed members")
             if sum(entry.file_size for entry in entries) > _LARGEST:
                 raise ModelDamaged("model_too_large", "The avatar's file is larger than any avatar can be.")
             return {entry.filename: archive.read(entry) for entry in entries}
     except FileNotFoundError as error:
         raise ModelDamaged("model_missing", "The avatar's file is gone. Please build it again.") from error
     except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise _damaged(type(error).__name__) from error
+        raise damaged(type(error).__name__) from error
 
 
 def _load_geometry(data: bytes, base: dict[str, int]) -> tuple[BaseTrack, ShapeModel, Turning]:
@@ -234,7 +245,7 @@ def _load_bank(data: bytes) -> MouthBank:
     arrays = _load(data)
     count, rows, columns = arrays["crops"].shape
     if arrays["crops"].dtype != np.uint8 or rows % 6 or columns % 4 or not count:
-        raise _damaged("bank pictures")
+        raise damaged("bank pictures")
     _expect(arrays["points"], (count, MOUTH), "c")
     _expect(arrays["opening"], (count,), "f")
     _expect(arrays["width"], (count,), "f")
@@ -251,13 +262,24 @@ def _load_habits(data: bytes) -> tuple[Habits, Response]:
     _expect(response.astray, (2, LIPS), "c")
     rows = len(arrays["mean"])
     if rows not in (0, FEATURES):
-        raise _damaged("habits")
+        raise damaged("habits")
     _expect(arrays["mean"], (rows,), "f")
     _expect(arrays["scale"], (rows,), "f")
     _expect(arrays["weights"], (rows, TARGETS), "f")
     _expect(arrays["usual"], (TARGETS,), "f")
     _expect(arrays["heard_s"], (len(SYMBOLS),), "f")
     return Habits(**arrays), response
+
+
+def _load_network(data: bytes) -> Weights:
+    """Whether they fit the layers is seen when the network is made of them."""
+    if len(data) > _LARGEST_NETWORK:
+        raise damaged("network too large")
+    weights = _load(data)
+    for part in weights.values():
+        if part.dtype != np.float16 or not np.isfinite(part).all():
+            raise damaged("network")
+    return weights
 
 
 def _load(data: bytes) -> dict[str, NDArray[Any]]:
@@ -267,4 +289,4 @@ def _load(data: bytes) -> dict[str, NDArray[Any]]:
 
 def _expect(array: NDArray[Any], shape: tuple[int, ...], kind: str) -> None:
     if array.shape != shape or array.dtype.kind != kind or not np.isfinite(array).all():
-        raise _damaged(f"array of shape {array.shape}, kind {array.dtype.kind}")
+        raise damaged(f"array of shape {array.shape}, kind {array.dtype.kind}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -25,7 +26,7 @@ from avatars.engine.footage import Footage, stored_frames, survey
 from avatars.engine.framing import frame_for
 from avatars.engine.geometry import LIPS, Complex, Reals, ShapeModel, Similarity, gap, learn_shape, spread
 from avatars.engine.lessons import habits_of, measured_response, retouched_bank, sounds_of, voice_heard
-from avatars.engine.package import AvatarModel, BaseTrack, load_model, save_model
+from avatars.engine.package import AvatarModel, BaseTrack, Weights, damaged, load_model, save_model
 from avatars.engine.performing import Numbering, Performs
 from avatars.engine.reel import write_reel
 from avatars.engine.render import Renderer
@@ -33,7 +34,10 @@ from avatars.engine.response import Response
 from avatars.engine.stages import NoStages, Stages, staged
 from avatars.engine.turning import Turning, learn_turning, settled
 from avatars.media import Planes, frame_of, open_media, target_rate
-from avatars.speech import Manner, MannerTrack, Speech
+from avatars.speech import Manner, MannerTrack, Phone, Speech
+
+if TYPE_CHECKING:
+    from avatars.engine.refiner import Refiner
 
 _FRONTAL = 0.35
 
@@ -61,6 +65,12 @@ class WarpEngine(Performs):
         stages: Stages = NoStages(),  # noqa: B008 (it holds no state)
     ) -> AvatarCard:
         """See `contract.Engine.build`. Reads the clip twice; memory grows with the mouths kept, not its pixels."""
+        return self.make(clip, consent, out, progress, spoken, stages).card
+
+    def make(
+        self, clip: Path, consent: ConsentEvidence, out: Path, progress: Progress, spoken: Spoken | None, stages: Stages
+    ) -> Made:
+        """What `build` does, with all that was learnt on the way."""
         if "face" not in consent.modalities:
             raise ModalityRefused("consent_without_face", "The consent does not cover the face.")
         fps, frames = _rate_and_length(clip)
@@ -83,27 +93,20 @@ class WarpEngine(Performs):
         package = {"film": film, "base": base, "shape": shape, "turning": turning, "bank": bank, "habits": habits}
         package["consent"] = consent
         package["voice"] = voice_heard(clip, sounds, spoken) if "voice" in consent.modalities else None
-        sha256 = _sha256(clip)
-        draft = self._draft(footage, shape, base, bank)
-        save_model(out, **package, response=Response.plain(), footage_sha256=sha256, card=draft)  # type: ignore[arg-type]
+        package["footage_sha256"], package["response"] = _sha256(clip), Response.plain()
+        made = Made(package, footage, window, sounds, self._draft(footage, shape, base, bank))
+        made.save(out)
         progress(0.78, "Measuring the avatar")
         package["bank"] = retouched_bank(load_model(out))
-        save_model(out, **package, response=Response.plain(), footage_sha256=sha256, card=draft)  # type: ignore[arg-type]
+        made.save(out)
         package["response"] = measured_response(load_model(out))
-        save_model(out, **package, footage_sha256=sha256, card=draft)  # type: ignore[arg-type]
+        made.save(out)
         progress(0.8, "Measuring the avatar")
-        card = judge(
-            self.drawn_by or self,
-            out,
-            footage,
-            window,
-            draft,
-            sounds,
-            lambda share: progress(0.8 + 0.2 * share, "Measuring the avatar"),
-        )
-        save_model(out, **package, footage_sha256=sha256, card=card)  # type: ignore[arg-type]
+        measuring = _part(progress, 0.8, 1.0, "Measuring the avatar")
+        judged = made.judged(self.drawn_by or self, out, measuring)
+        judged.save(out)
         progress(1.0, "Done")
-        return card
+        return judged
 
     def _draft(self, footage: Footage, shape: ShapeModel, base: BaseTrack, bank: MouthBank) -> AvatarCard:
         return replace(
@@ -124,13 +127,34 @@ class WarpEngine(Performs):
         return WarpPerformer(load_model(model), width, height, fps, self.seed)
 
 
+@dataclass(frozen=True)
+class Made:
+    """A model and what it was made of: `package`, the arguments of `save_model` but the card."""
+
+    package: dict[str, Any]
+    footage: Footage
+    window: BaseWindow
+    sounds: tuple[Phone, ...]
+    card: AvatarCard
+
+    def save(self, out: Path) -> None:
+        """Write the model's file."""
+        save_model(out, **self.package, card=self.card)
+
+    def judged(self, engine: Engine, model: Path, progress: Callable[[float], None]) -> Made:
+        """The same with its card completed by what `engine` draws from the file `model`."""
+        card = judge(engine, model, self.footage, self.window, self.card, self.sounds, progress)
+        return replace(self, card=card)
+
+
 class WarpPerformer:
     """See `contract.Performer`."""
 
     def __init__(self, model: AvatarModel, width: int, height: int, fps: int, seed: int) -> None:
         base = model.base
         frame = frame_for(base.boxes, (base.width, base.height), width, height)
-        self._renderer = Renderer(model.reel, model.faces, model.shape, model.bank, model.response, frame)
+        refiner = None if model.refiner is None else _refiner(model.refiner)
+        self._renderer = Renderer(model.reel, model.faces, model.shape, model.bank, model.response, frame, refiner)
         self._choreography = Choreography(model, fps, seed)
         self._numbered = Numbering(fps)
 
@@ -188,6 +212,21 @@ class _Kept:
 
     def bank(self) -> MouthBank:
         return MouthBank(**{field.name: getattr(self, field.name) for field in fields(MouthBank)})
+
+
+def _part(progress: Progress, start: float, end: float, step: str) -> Callable[[float], None]:
+    """The progress of one step as that of the whole."""
+    return lambda share: progress(start + (end - start) * share, step)
+
+
+def _refiner(weights: Weights) -> Refiner:
+    """Raises ModelDamaged for weights of other layers."""
+    from avatars.engine.refiner import Refiner  # it loads torch, which few models need
+
+    try:
+        return Refiner(weights)
+    except ValueError as error:
+        raise damaged("network of other layers") from error
 
 
 def _rate_and_length(clip: Path) -> tuple[int, int]:

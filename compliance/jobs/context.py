@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from compliance.connections import beating
@@ -36,6 +37,7 @@ class JobContext:
         self.job_id: UUID = job.id
         self.grant_id: UUID | None = job.grant_id
         self.fence: int = job.fence
+        self._queue: str = job.queue
         self.attempt: int = job.attempts
         self._stop = threading.Event()
         self._pause = threading.Event()
@@ -64,6 +66,16 @@ class JobContext:
         if self._stop.is_set():
             raise JobCancelled
         if self._pause.is_set():
+            raise JobPaused
+
+    def give_way(self) -> None:
+        """For long work that nobody waits for: step aside when other jobs are due in its queue, and go on after them.
+
+        Raises:
+            JobPaused: there are some.
+        """
+        due = Q(not_before__isnull=True) | Q(not_before__lte=timezone.now())
+        if Job.objects.filter(due, queue=self._queue, state=JobState.QUEUED).exists():
             raise JobPaused
 
     def confirm(self) -> None:

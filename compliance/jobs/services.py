@@ -196,7 +196,9 @@ def _finish(context: JobContext, state: JobState, **fields: Any) -> None:
 
 
 def _set_aside(context: JobContext) -> None:
-    """Paused, unless it was cancelled or resumed meanwhile. An attempt that was asked to pause has not failed."""
+    """Paused, unless it was cancelled or resumed meanwhile, or stepped aside by itself and is queued behind the others.
+    An attempt that was set aside has not failed.
+    """
     ours = Job.objects.filter(pk=context.job_id, fence=context.fence, state=JobState.RUNNING)
     if ours.filter(cancel_requested_at__isnull=False).exists():
         _finish(context, JobState.CANCELLED, error_code="job_cancelled")

@@ -69,6 +69,26 @@ def test_a_refusal_keeps_its_code_and_text_and_is_not_tried_again() -> None:
     )
 
 
+def test_long_work_nobody_waits_for_steps_aside_for_other_work_and_goes_on_after_it() -> None:
+    def patient(context: JobContext) -> dict[str, Any]:
+        context.give_way()
+        return {"done": True}
+
+    behaviour.append(patient)
+    job, other = queued(), queued()
+    run(job.id)
+    job.refresh_from_db()
+    assert (job.state, job.attempts) == (JobState.QUEUED, 0)
+    behaviour.append(lambda context: {"done": True})
+    run(other.id)
+    behaviour.append(patient)
+    queued(delay_s=3600)  # what is not due yet waits for nobody
+    assert redispatch() == 1
+    run(job.id)
+    job.refresh_from_db()
+    assert job.state == JobState.SUCCEEDED
+
+
 @pytest.mark.parametrize("error", [Unavailable("tsa_down", "later"), RuntimeError("bug")])
 def test_what_may_pass_is_tried_again_with_pauses_and_then_given_up(error: Exception, settings: Any) -> None:
     def fail(context: JobContext) -> None:

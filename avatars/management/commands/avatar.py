@@ -1,4 +1,4 @@
-"""`manage.py avatar build|perform|card`: what the studio's pages do, from the terminal, under the same rules.
+"""`manage.py avatar build|refine|perform|card`: what the studio's pages do, from the terminal, under the same rules.
 
 The processes of deploy/supervisord.conf do the work; this command asks, waits and tells. Exit status: 0 done, 1 refused
 or held (the reasons are printed), 2 wrong usage.
@@ -43,14 +43,17 @@ class Command(BaseCommand):
         perform.add_argument("--channel", choices=[code for code, _name in CHANNELS], default="live_commerce")
         for field in terminal.CAMPAIGN_FIELDS:
             perform.add_argument(f"--{field}", default="", help="needed where the grant allows more than one")
-        for verb in (build, perform):
+        refine = verbs.add_parser("refine", help="build a second double that learns longer, where that is better")
+        refine.add_argument("avatar", type=UUID)
+        for verb in (build, refine, perform):
             verb.add_argument("--by", default="", help="e-mail address of the producer; needed where there are several")
         card = verbs.add_parser("card", help="show the quality card")
         card.add_argument("avatar", type=UUID)
         card.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        verb = {"build": self._build, "perform": self._perform, "card": self._card}[options["verb"]]
+        verbs = {"build": self._build, "refine": self._refine, "perform": self._perform, "card": self._card}
+        verb = verbs[options["verb"]]
         with override("en"):
             try:
                 verb(options)
@@ -60,7 +63,14 @@ class Command(BaseCommand):
     def _build(self, options: dict[str, Any]) -> None:
         clip: Path = options["clip"]
         _require_files(clip)
-        avatar = terminal.build(clip, grant_id=options["grant"], name=options["name"] or clip.stem, by=options["by"])
+        self._wait_for(
+            terminal.build(clip, grant_id=options["grant"], name=options["name"] or clip.stem, by=options["by"])
+        )
+
+    def _refine(self, options: dict[str, Any]) -> None:
+        self._wait_for(terminal.refine(options["avatar"], by=options["by"]))
+
+    def _wait_for(self, avatar: Avatar) -> None:
         self.stderr.write(f"avatar {avatar.id}")
         avatar = terminal.wait_for_avatar(avatar, self._progress)
         for line in terminal.findings_of(avatar):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from avatars.engine import AvatarCard, ConsentEvidence
-from avatars.engine.warp_engine import WarpEngine
+from avatars.engine.stages import NoStages
+from avatars.engine.warp_engine import Made, WarpEngine
 from avatars.speech import Phone, Speech
 
 CONSENT = ConsentEvidence("0b9c7c1e-8a53-4a2e-9d0c-6a3a5a1f7a10", "ab" * 32, ("face", "voice"))
@@ -17,12 +18,16 @@ CONSENT = ConsentEvidence("0b9c7c1e-8a53-4a2e-9d0c-6a3a5a1f7a10", "ab" * 32, ("f
 
 @dataclass(frozen=True)
 class Built:
-    """A model file, the card its builder returned, the footage it was made of and the progress it reported."""
+    """A model file, what its builder made, the footage it was made of and the progress it reported."""
 
     path: Path
-    card: AvatarCard
+    made: Made
     clip: Path
     progress: tuple[float, ...]
+
+    @property
+    def card(self) -> AvatarCard:
+        return self.made.card
 
 
 def say(*sounds: tuple[str, float]) -> Speech:
@@ -39,5 +44,6 @@ def say(*sounds: tuple[str, float]) -> Speech:
 def built(presenter_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     out = tmp_path_factory.mktemp("model") / "person.avatar"
     seen: list[float] = []
-    card = WarpEngine().build(presenter_clip, CONSENT, out, lambda fraction, _step: seen.append(fraction))
-    return Built(out, card, presenter_clip, tuple(seen))
+    tell = lambda fraction, _step: seen.append(fraction)  # noqa: E731
+    made = WarpEngine().make(presenter_clip, CONSENT, out, tell, None, NoStages())
+    return Built(out, made, presenter_clip, tuple(seen))
