@@ -82,7 +82,7 @@ def outlines(lips: Complex) -> Patch:
     for picture, ring in zip(drawn, (lips[: len(OUTER)], lips[len(OUTER) : LIPS]), strict=True):
         corners = np.round(np.stack([ring.real, ring.imag], axis=1) * _INK).astype(np.int32)
         cv2.fillPoly(picture, [corners], 255, lineType=cv2.LINE_AA, shift=_INK.bit_length() - 1)
-    return drawn.astype(np.float32) / 255
+    return np.asarray(drawn, np.float32) / np.float32(255)
 
 
 def _cut(plane: NDArray[np.uint8], matrix: Reals) -> Map:
