@@ -25,7 +25,10 @@ from avatars.showing import serve_sealed
 from compliance.accounts.access import active_organisation, login_needed, role_required, signed_in
 from compliance.accounts.models import Organisation, Role, User
 from compliance.accounts.selectors import has_role
+from compliance.consent.models import Grant
+from compliance.consent.presentation import compensation_text
 from compliance.consent.selectors import acts_for
+from compliance.consent.terms import GrantTerms
 from compliance.errors import AvowError
 from compliance.jobs.models import JobState
 from compliance.jobs.services import try_again
@@ -91,6 +94,7 @@ def avatar(request: HttpRequest, pk: UUID) -> HttpResponse:
         "avatar": found,
         "job": job,
         "cost": cost_of(selectors.jobs_about(found.id)),
+        "paid": _paid(found.grant),
         "may_produce": has_role(user, found.organisation, Role.PRODUCER),
         "may_steer": may_steer(user, found),
         "refined": services.refinements_of(found).first(),
@@ -98,6 +102,11 @@ def avatar(request: HttpRequest, pk: UUID) -> HttpResponse:
     }
     template = "studio/_avatar_state.html" if request.headers.get("HX-Request") else "studio/avatar.html"
     return render(request, template, context)
+
+
+def _paid(grant: Grant) -> str:
+    """What the person gets, in words, to stand beside what the machines get; empty where nothing was agreed."""
+    return compensation_text(GrantTerms.from_json(grant.terms))
 
 
 def may_steer(user: User, avatar: Avatar) -> bool:
@@ -318,6 +327,7 @@ def take(request: HttpRequest, pk: UUID) -> HttpResponse:
         "steps": steps_of(found),
         "recording": recording_of(found),
         "cost": cost_of(selectors.jobs_about(found.id), played_s=found.estimated_s),
+        "paid": _paid(found.grant),
         "reviews": Review.objects.filter(
             organisation=found.organisation,
             digest__in=[found.avatar_digest, found.script_digest, found.campaign_digest],
