@@ -36,7 +36,6 @@ PAIRS = 5
 SIZE = (288, 360)  # width and height of one picture, pixels
 _RATE = 16000
 _LEAST_TAUGHT_S, _LEAST_KEPT_S = 15.0, 1.5
-_FRONTAL = 0.35
 _NEIGHBOURS = (2, 1, 0)  # frames beside one of the bank are nearly the same picture; short clips have few others
 _ENOUGH = 50  # frames to choose from
 _ROUND_THE_FACE = 1.5  # height of a picture in heights of the face outline
@@ -148,7 +147,7 @@ def _first(footage: Footage, held: HeldBack) -> int:
 
 def _moments(model: Path, footage: Footage, held: HeldBack | None) -> list[int]:
     """Numbers of frames to show, rising: from closed lips to the widest, of those the model holds no mouth of."""
-    shown = footage.seen & (np.nan_to_num(footage.yaw, nan=1.0) < _FRONTAL)
+    shown = footage.frontal
     if held is not None:
         times = (np.arange(len(shown)) + 0.5) / footage.fps
         shown &= (times > held.from_s) & (times < held.to_s)

@@ -6,7 +6,6 @@ Kept apart from the other services because it loads the face and picture librari
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from avatars.clips import footage_clip
 from avatars.comparison import Comparison, HeldBack, compare, hold_back
 from avatars.engine import AvatarCard, ConsentEvidence, Engine, Spoken
 from avatars.engine.card import FLOOR, GOOD
+from avatars.engine.contract import part_of
 from avatars.engine.footage import Footage, survey
 from avatars.engine.stages import staged
 from avatars.engines import building_engine, engine_named, engine_of
@@ -178,7 +178,7 @@ def _build_model(
     """Have the engine make the model; a clip it cannot use, or makes nothing good of, is refused like any other."""
     evidence = ConsentEvidence(str(avatar.grant_id), avatar.grant.digest, MODALITIES)
     try:
-        card = engine.build(clip, evidence, package, _staged(context, 0.4, 0.97), spoken, stages)
+        card = engine.build(clip, evidence, package, part_of(context.progress, 0.4, 0.97), spoken, stages)
         if not card.usable:
             text = _("The model made of this clip is not good enough (%(reasons)s). Please record a calmer clip.")
             raise FootageRefused("model_below_the_floor", text % {"reasons": ", ".join(card.reasons)})
@@ -202,11 +202,6 @@ def _compared(
 
     footage = staged(stages, "survey", Footage, again)
     return compare(engine_of(package), package, clip, footage, held)
-
-
-def _staged(context: JobContext, start: float, end: float) -> Callable[[float, str], None]:
-    """Progress of one stage as progress of the whole job."""
-    return lambda fraction, step: context.progress(start + (end - start) * fraction, step)
 
 
 def _keep_model(

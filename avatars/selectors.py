@@ -6,7 +6,8 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from avatars.models import Avatar, Recording, RecordingState, Script
+from avatars.engine_names import REFINED, WARP
+from avatars.models import Avatar, AvatarState, Recording, RecordingState, Script
 from compliance.accounts.models import Role, User
 from compliance.accounts.selectors import organisations_with_role
 from compliance.consent.models import Grant
@@ -29,6 +30,17 @@ def earlier_recorded(avatar: Avatar) -> Avatar | None:
     """The newest other avatar with a known face under the same consent, or one it replaces."""
     others = Avatar.objects.filter(grant_id__in=lineage_ids(avatar.grant)).exclude(pk=avatar.pk).exclude(face="")
     return others.order_by("-created_at").first()
+
+
+def can_be_refined(avatar: Avatar) -> bool:
+    """Whether the built-in engine has drawn it, without the longer lesson."""
+    return avatar.ready and avatar.card.get("engine") == WARP
+
+
+def refinements_of(avatar: Avatar) -> QuerySet[Avatar]:
+    """Doubles of the same footage, ready or being built, by the engine that learns longer."""
+    same = Avatar.objects.filter(grant=avatar.grant_id, footage_sha256=avatar.footage_sha256, asked_engine=REFINED)
+    return same.filter(state__in=(AvatarState.BUILDING, AvatarState.READY))
 
 
 def avatars_for(user: User) -> QuerySet[Avatar]:

@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,9 +18,11 @@ from avatars import vault
 from avatars.advice import advise
 from avatars.capture.bundle import write_bundle
 from avatars.capture.plan import CapturePlan
+from avatars.engine_names import REFINED
 from avatars.errors import AvatarNotReady, ScriptRefused
 from avatars.models import Avatar, AvatarState, Recording, Script
 from avatars.recordings import destroy_recordings, require_fit
+from avatars.selectors import can_be_refined, refinements_of
 from avatars.speech import estimate_duration_s
 from avatars.speech.errors import SpeechError
 from avatars.stages import builds_with_stages, forget_stages
@@ -46,8 +47,6 @@ from compliance.release.services import (
 # What the built-in engine copies of a person; a voice is copied only by engines that say so.
 MODALITIES = ("face", "voice")
 ORIGIN, BUILD = "avatars.origin", "avatars.build"
-_REFINED_FROM, REFINED = "warp", "refined"
-"""Names of the built-in engines: the one that is used unless asked otherwise, and the one that learns longer."""
 FORMATS = {"landscape": (1280, 720), "portrait": (720, 1280)}
 
 
@@ -173,7 +172,7 @@ def refine_avatar(*, avatar: Avatar, created_by: User) -> Avatar:
     _require_ready(avatar)
     if avatar.asked_engine or refinements_of(avatar).exists():
         raise Refused("refining_begun", _("This double has been refined, or is being refined, already."))
-    if not avatar.engine.startswith(f"{_REFINED_FROM} "):
+    if not can_be_refined(avatar):
         raise Refused("refining_not_possible", _("Only doubles that the built-in engine has drawn can be refined."))
     require_consent_to_build(avatar.grant)
     refined_id = uuid4()
@@ -196,12 +195,6 @@ def refine_avatar(*, avatar: Avatar, created_by: User) -> Avatar:
 def _require_ready(avatar: Avatar) -> None:
     if not avatar.ready:
         raise AvatarNotReady("avatar_not_ready", _("This avatar is not ready; choose another or wait for it."))
-
-
-def refinements_of(avatar: Avatar) -> QuerySet[Avatar]:
-    """Doubles of the same footage, ready or being built, by the engine that learns longer."""
-    same = Avatar.objects.filter(grant=avatar.grant_id, footage_sha256=avatar.footage_sha256, asked_engine=REFINED)
-    return same.filter(state__in=(AvatarState.BUILDING, AvatarState.READY))
 
 
 def require_consent_to_build(grant: Grant) -> None:

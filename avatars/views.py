@@ -97,7 +97,8 @@ def avatar(request: HttpRequest, pk: UUID) -> HttpResponse:
         "paid": _paid(found.grant),
         "may_produce": has_role(user, found.organisation, Role.PRODUCER),
         "may_steer": may_steer(user, found),
-        "refined": services.refinements_of(found).first(),
+        "refinable": selectors.can_be_refined(found),
+        "refinements": selectors.refinements_of(found),
         "in_studio": has_role(user, found.organisation, *selectors.STUDIO_ROLES),
     }
     template = "studio/_avatar_state.html" if request.headers.get("HX-Request") else "studio/avatar.html"

@@ -116,8 +116,7 @@ def _avatar(house: House, sizes: Sizes) -> Iterable[Row]:
     if not CONSENTED_MINUTE.is_file():
         yield Row("avatar", "not measured: the clip is not there")
         return
-    words = avatar_bench.read_words(CONSENTED_MINUTE.with_suffix(".words.json"))
-    clip = avatar_bench.Clip(CONSENTED_MINUTE, words, "en", split_s=42.0)
+    clip = avatar_bench.spoken_clip(CONSENTED_MINUTE)
     yield from avatar_bench.card_rows(clip.path, house.folder, clip.spoken(by_hand=False))
     yield figures_bench.perform_row(house.folder / "whole.avatar")
     for by_hand in (False, True):
@@ -129,9 +128,8 @@ def _refiner(house: House, sizes: Sizes) -> Iterable[Row]:
     from bench.scene import CONSENTED_MINUTE
 
     if CONSENTED_MINUTE.is_file():
-        words = avatar_bench.read_words(CONSENTED_MINUTE.with_suffix(".words.json"))
-        clip = avatar_bench.Clip(CONSENTED_MINUTE, words, "en", split_s=42.0)
-        return refiner_bench.rows(clip.path, house.folder, clip.spoken(by_hand=False))
+        spoken = avatar_bench.spoken_clip(CONSENTED_MINUTE).spoken(by_hand=False)
+        return refiner_bench.rows(CONSENTED_MINUTE, house.folder, spoken)
     minute, told = avatar_bench.presenters_minute(house.folder)
     return refiner_bench.rows(minute, house.folder, told)
 

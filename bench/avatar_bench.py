@@ -94,6 +94,11 @@ class Likeness:
         )
 
 
+def spoken_clip(path: Path) -> Clip:
+    """The consented minute with its words beside it; its last third is what no double has seen."""
+    return Clip(path, read_words(path.with_suffix(".words.json")), "en", split_s=42.0)
+
+
 def read_words(path: Path) -> tuple[Word, ...]:
     """Words with times as the clips' JSON holds them."""
     return tuple(Word(one["word"], one["start"], one["end"]) for one in json.loads(path.read_text())["words"])

@@ -19,7 +19,6 @@ from avatars.engine.geometry import EYES, LIPS, Reals, ShapeModel
 _OPENNESS = (0.10, 0.18, 0.30, 0.50, 1.0)
 _OPENNESS_COST = (0.0, 0.05, 0.12, 0.20, 0.60)
 _ENOUGH_S, _LONGEST_S, _SHORTEST_S = 6.0, 20.0, 0.4
-_TURNED = 0.35
 # A head that moves a hundredth of the eye distance per frame costs as much as a third of a long window.
 _UNREST = 6.0
 # A head so far from its usual turn that the lips are a fiftieth of the eye distance off costs a fifth of a long window:
@@ -53,7 +52,7 @@ def choose_window(footage: Footage, shape: ShapeModel, turned: Reals) -> BaseWin
     """
     width = np.abs(footage.lip_width - shape.width_rest)
     room = max(shape.width_high - shape.width_rest, shape.width_rest - shape.width_low, 1e-6)
-    calm = footage.seen & (footage.yaw < _TURNED) & (width < 1.5 * room)
+    calm = footage.frontal & (width < 1.5 * room)
     best: tuple[float, BaseWindow] | None = None
     for openness, cost in zip(_OPENNESS, _OPENNESS_COST, strict=True):
         still = calm & (footage.opening < openness * shape.opening_max)

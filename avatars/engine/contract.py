@@ -16,6 +16,11 @@ from avatars.speech import Manner, MannerTrack, Speech, Word
 Progress = Callable[[float, str], None]
 
 
+def part_of(progress: Progress, start: float, end: float) -> Progress:
+    """The progress of a part, 0..1, as progress of the whole from `start` to `end`."""
+    return lambda share, step: progress(start + (end - start) * share, step)
+
+
 def unwatched(_fraction: float, _step: str) -> None:
     """The progress of work that nobody watches."""
 

@@ -34,6 +34,7 @@ STORED_SIDE = 1920
 _READ_SIDE = 960
 PATCH = (96, 72)  # width, height of the canonical picture of the mouth in which texture is compared
 _PATCH_UNITS = 0.75  # its width in distances between the outer eye corners
+_FRONTAL = 0.35  # of `faces.yaw_share`
 _PATCH_CENTRE = 0.75j  # where lips lie below the eyes, about
 
 
@@ -66,6 +67,11 @@ class Footage:
     shot: NDArray[np.int64]
     patches: NDArray[np.uint8]
     tint: Reals
+
+    @property
+    def frontal(self) -> NDArray[np.bool_]:
+        """Frames with a face that is seen from the front, bool [n]."""
+        return np.asarray(self.seen & (np.nan_to_num(self.yaw, nan=1.0) < _FRONTAL))
 
 
 def stored_frames(clip: Path, fps: int) -> Iterator[av.VideoFrame]:

@@ -266,3 +266,4 @@ def triangulate(points: Complex) -> Triangles:
 
 
 assert {*UPPER_INNER, *LOWER_INNER} <= {*INNER}
+assert len(INNER) == len(OUTER)

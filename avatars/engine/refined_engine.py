@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from avatars.engine.contract import AvatarCard, ConsentEvidence, Progress, Spoken, unwatched
+from avatars.engine.contract import AvatarCard, ConsentEvidence, Progress, Spoken, part_of, unwatched
 from avatars.engine.package import load_model
 from avatars.engine.performing import Performs
 from avatars.engine.stages import NoStages, Stages
 from avatars.engine.warp_engine import WarpEngine, WarpPerformer
+from avatars.engine_names import REFINED
 
 _PLAIN, _LEARNT = 0.25, 0.85  # shares of the build after the plain model, and after learning
 WORTH_IT = 0.97
@@ -24,7 +25,7 @@ class RefinedEngine(Performs):
     """
 
     seed: int = 7
-    name: str = "refined"
+    name: str = REFINED
     version: str = "1"
 
     def build(
@@ -40,21 +41,19 @@ class RefinedEngine(Performs):
         from avatars.engine.refining import learn_refiner  # it loads torch
 
         plain = WarpEngine(seed=self.seed)
-        made = plain.make(clip, consent, out, lambda share, step: progress(_PLAIN * share, step), spoken, stages)
+        made = plain.make(clip, consent, out, part_of(progress, 0, _PLAIN), spoken, stages)
         lesson = learn_refiner(
             clip,
             made.footage,
             load_model(out),
             seed=self.seed,
             stages=stages,
-            progress=lambda share, step: progress(_PLAIN + (_LEARNT - _PLAIN) * share, step),
+            progress=part_of(progress, _PLAIN, _LEARNT),
         )
         named = replace(made.card, engine=self.name, version=self.version, refined=round(lesson.left, 3))
         refined = replace(made, package=made.package | {"refiner": lesson.weights}, card=named)
         refined.save(out)
-        refined = refined.judged(
-            self, out, lambda share: progress(_LEARNT + (1 - _LEARNT) * share, "Measuring the avatar")
-        )
+        refined = refined.judged(self, out, part_of(progress, _LEARNT, 1))
         chosen = refined if is_better(refined.card, made.card) else made
         chosen.save(out)
         return chosen.card

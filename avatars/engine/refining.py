@@ -33,7 +33,6 @@ _Share = Callable[[float], None]
 _STAGE = "refined"
 _SPEAKING, _RESTING = 560, 140  # moments that are learnt from, at most
 _OPEN = 0.06  # of the range: lips further apart are speaking
-_FRONTAL = 0.35
 _BESIDE = 12  # a mouth of the bank from so few frames away is nearly the same picture
 _NEXT_BEST = ((1.0,), (0.5, 0.25, 0.25))  # shares in which the nearest mouths are pasted: alone, or mixed as in speech
 _KEPT_FROM = 5  # every so manieth second
@@ -100,7 +99,7 @@ def pairs_of(clip: Path, footage: Footage, model: AvatarModel, progress: _Share)
 
 def _moments(footage: Footage, model: AvatarModel) -> NDArray[np.int64]:
     """Frames to learn from, rising: seen from the front, most of them speaking."""
-    frontal = np.flatnonzero(footage.seen & (np.nan_to_num(footage.yaw, nan=1.0) < _FRONTAL))
+    frontal = np.flatnonzero(footage.frontal)
     opening, _width = model.shape.shares(footage.opening[frontal], footage.lip_width[frontal])
     chosen = (
         part[np.linspace(0, len(part) - 1, min(most, len(part))).astype(np.int64)]

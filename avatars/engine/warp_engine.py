@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from scipy.signal import savgol_filter
 from avatars.engine.bank import MouthBank, MouthCutter, choose_mouths
 from avatars.engine.base import BaseWindow, choose_window
 from avatars.engine.card import DRAFT, judge
-from avatars.engine.contract import AvatarCard, ConsentEvidence, Engine, Progress, Spoken, unwatched
+from avatars.engine.contract import AvatarCard, ConsentEvidence, Engine, Progress, Spoken, part_of, unwatched
 from avatars.engine.drive import Choreography, Command
 from avatars.engine.errors import ModalityRefused
 from avatars.engine.expression import NO_FEELING
@@ -33,13 +33,13 @@ from avatars.engine.render import Renderer
 from avatars.engine.response import Response
 from avatars.engine.stages import NoStages, Stages, staged
 from avatars.engine.turning import Turning, learn_turning, settled
+from avatars.engine_names import WARP
 from avatars.media import Planes, frame_of, open_media, target_rate
 from avatars.speech import Manner, MannerTrack, Phone, Speech
 
 if TYPE_CHECKING:
     from avatars.engine.refiner import Refiner
 
-_FRONTAL = 0.35
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class WarpEngine(Performs):
     """
 
     seed: int = 7
-    name: str = "warp"
+    name: str = WARP
     version: str = "5"
     drawn_by: Engine | None = None
 
@@ -97,13 +97,12 @@ class WarpEngine(Performs):
         made = Made(package, footage, window, sounds, self._draft(footage, shape, base, bank))
         made.save(out)
         progress(0.78, "Measuring the avatar")
-        package["bank"] = retouched_bank(load_model(out))
+        made.package["bank"] = retouched_bank(load_model(out))
         made.save(out)
-        package["response"] = measured_response(load_model(out))
+        made.package["response"] = measured_response(load_model(out))
         made.save(out)
         progress(0.8, "Measuring the avatar")
-        measuring = _part(progress, 0.8, 1.0, "Measuring the avatar")
-        judged = made.judged(self.drawn_by or self, out, measuring)
+        judged = made.judged(self.drawn_by or self, out, part_of(progress, 0.8, 1.0))
         judged.save(out)
         progress(1.0, "Done")
         return judged
@@ -141,9 +140,17 @@ class Made:
         """Write the model's file."""
         save_model(out, **self.package, card=self.card)
 
-    def judged(self, engine: Engine, model: Path, progress: Callable[[float], None]) -> Made:
+    def judged(self, engine: Engine, model: Path, progress: Progress) -> Made:
         """The same with its card completed by what `engine` draws from the file `model`."""
-        card = judge(engine, model, self.footage, self.window, self.card, self.sounds, progress)
+        card = judge(
+            engine,
+            model,
+            self.footage,
+            self.window,
+            self.card,
+            self.sounds,
+            lambda share: progress(share, "Measuring the avatar"),
+        )
         return replace(self, card=card)
 
 
@@ -214,11 +221,6 @@ class _Kept:
         return MouthBank(**{field.name: getattr(self, field.name) for field in fields(MouthBank)})
 
 
-def _part(progress: Progress, start: float, end: float, step: str) -> Callable[[float], None]:
-    """The progress of one step as that of the whole."""
-    return lambda share: progress(start + (end - start) * share, step)
-
-
 def _refiner(weights: Weights) -> Refiner:
     """Raises ModelDamaged for weights of other layers."""
     from avatars.engine.refiner import Refiner  # it loads torch, which few models need
@@ -237,7 +239,7 @@ def _rate_and_length(clip: Path) -> tuple[int, int]:
 
 
 def _frontal(footage: Footage) -> NDArray[np.bool_]:
-    frontal = footage.seen & (np.nan_to_num(footage.yaw, nan=1.0) < _FRONTAL)
+    frontal = footage.frontal
     return frontal if np.count_nonzero(frontal) >= 25 else footage.seen
 
 

@@ -11,12 +11,11 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
 from django.utils import timezone
 
 from compliance.connections import beating
 from compliance.jobs.errors import JobCancelled, JobPaused, LeaseLost
-from compliance.jobs.models import Job, JobState
+from compliance.jobs.models import Job, JobState, due
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +73,7 @@ class JobContext:
         Raises:
             JobPaused: there are some.
         """
-        due = Q(not_before__isnull=True) | Q(not_before__lte=timezone.now())
-        if Job.objects.filter(due, queue=self._queue, state=JobState.QUEUED).exists():
+        if Job.objects.filter(due(timezone.now()), queue=self._queue, state=JobState.QUEUED).exists():
             raise JobPaused
 
     def confirm(self) -> None:

@@ -6,6 +6,7 @@ The row is the truth; a broker message is only a call to look at it.
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -19,6 +20,11 @@ class JobState(models.TextChoices):
     SUCCEEDED = "succeeded", _("Done")
     FAILED = "failed", _("Failed")
     CANCELLED = "cancelled", _("Stopped")
+
+
+def due(now: datetime) -> models.Q:
+    """Jobs that need not wait until later."""
+    return models.Q(not_before__isnull=True) | models.Q(not_before__lte=now)
 
 
 class Job(models.Model):

@@ -22,7 +22,7 @@ from compliance.accounts.models import Organisation
 from compliance.errors import AvowError, Unavailable
 from compliance.jobs.context import JobContext
 from compliance.jobs.errors import JobCancelled, JobPaused, LeaseLost
-from compliance.jobs.models import Job, JobState
+from compliance.jobs.models import Job, JobState, due
 from compliance.jobs.scratch import forget_abandoned, working_folder
 
 logger = logging.getLogger(__name__)
@@ -86,9 +86,8 @@ def redispatch() -> int:
     Job.objects.filter(state=JobState.RUNNING, lease_expires_at__lt=now).update(
         state=JobState.QUEUED, dispatched_at=None
     )
-    due = models.Q(not_before__isnull=True) | models.Q(not_before__lte=now)
     silent = models.Q(dispatched_at__isnull=True) | models.Q(dispatched_at__lt=now - MESSAGE_PATIENCE)
-    lost = list(Job.objects.filter(due, silent, state=JobState.QUEUED)[:200])
+    lost = list(Job.objects.filter(due(now), silent, state=JobState.QUEUED)[:200])
     Job.objects.filter(pk__in=[job.pk for job in lost], state=JobState.QUEUED).update(dispatched_at=now)
     for job in lost:
         dispatch(job)

@@ -44,6 +44,5 @@ def say(*sounds: tuple[str, float]) -> Speech:
 def built(presenter_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     out = tmp_path_factory.mktemp("model") / "person.avatar"
     seen: list[float] = []
-    tell = lambda fraction, _step: seen.append(fraction)  # noqa: E731
-    made = WarpEngine().make(presenter_clip, CONSENT, out, tell, None, NoStages())
+    made = WarpEngine().make(presenter_clip, CONSENT, out, lambda share, _step: seen.append(share), None, NoStages())
     return Built(out, made, presenter_clip, tuple(seen))
