@@ -11,6 +11,7 @@ export AVOW_PORT ?= 8000
 export AVOW_PUBLIC_URL ?= http://localhost:$(AVOW_PORT)
 export AVOW_TSA_PORT ?= 8318
 export AVOW_WEB ?= true
+export AVOW_RENDER_WORKERS ?= 1
 
 .PHONY: help
 help: ## list the commands

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from bench import ledger_bench
+from bench.batch_bench import CORES
 from bench.house import House, throw_away_house
 from bench.room.sizes import add_room_arguments, room_arguments
 from bench.table import Row, show
@@ -21,18 +22,19 @@ from bench.table import Row, show
 
 @dataclass(frozen=True)
 class Sizes:
-    """Seconds of clip, or entries of the ledger, that each part works on; `room`: arguments of `bench.room`."""
+    """Seconds of clip, entries of the ledger or takes that each part works on; `room`: arguments of `bench.room`."""
 
     rendering_s: float
     gate_s: float
     short_s: float
     long_s: float
     entries: int
+    takes: int
     room: tuple[str, ...] = ()
 
 
-FULL = Sizes(rendering_s=10, gate_s=60, short_s=60, long_s=600, entries=6000)
-QUICK = Sizes(rendering_s=5, gate_s=10, short_s=10, long_s=30, entries=1000)
+FULL = Sizes(rendering_s=10, gate_s=60, short_s=60, long_s=600, entries=6000, takes=4 * CORES)
+QUICK = Sizes(rendering_s=5, gate_s=10, short_s=10, long_s=30, entries=1000, takes=CORES + 1)
 
 
 def main() -> int:
@@ -135,18 +137,27 @@ def _refiner(house: House, sizes: Sizes) -> Iterable[Row]:
 
 
 def _room(house: House, sizes: Sizes) -> Iterable[Row]:
-    """In processes of their own, whose installations are demonstrations: on SQLite, and what differs on PostgreSQL."""
+    """On SQLite, and what differs on PostgreSQL."""
     yield from _rooms(sizes)
     yield from _rooms(sizes, "--postgres", "--only", "chaos")
 
 
 def _rooms(sizes: Sizes, *options: str) -> Iterable[Row]:
-    command = [sys.executable, "-m", "bench.room", "--json", *sizes.room, *options]
+    return _elsewhere("bench.room", *sizes.room, *options)
+
+
+def _batch(house: House, sizes: Sizes) -> Iterable[Row]:
+    return _elsewhere("bench.batch_bench", "--takes", str(sizes.takes))
+
+
+def _elsewhere(module: str, *options: str) -> Iterable[Row]:
+    """The rows of a bench whose installation is a demonstration: in a process of its own."""
+    command = [sys.executable, "-m", module, "--json", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         yield from (Row(**json.loads(line)) for line in child.stdout)
     if child.returncode not in (0, 1):
-        yield Row("room", f"the bench of rooms has fallen with exit code {child.returncode}", "measured")
+        yield Row(module, f"it has fallen with exit code {child.returncode}", "measured")
 
 
 PARTS: dict[str, Callable[[House, Sizes], Iterable[Row]]] = {
@@ -157,6 +168,7 @@ PARTS: dict[str, Callable[[House, Sizes], Iterable[Row]]] = {
     "figures": _figures,
     "avatar": _avatar,
     "refiner": _refiner,
+    "batch": _batch,
     "room": _room,
 }
 

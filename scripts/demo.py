@@ -43,6 +43,7 @@ def _environment(state: Path) -> dict[str, str]:
         "AVOW_VAR_DIR": str(state),
         "AVOW_DEMO": "1",
         "AVOW_WEB": "false",
+        "AVOW_RENDER_WORKERS": "1",
         "AVOW_PORT": "8000",
         "AVOW_LOG_LEVEL": "WARNING",
         "AVOW_TSA_PORT": str(tsa_port),

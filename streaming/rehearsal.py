@@ -239,7 +239,8 @@ def _processes() -> Iterator[None]:
     config = settings.BASE_DIR / "deploy" / "supervisord.conf"
     command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(config)]
     defaults = {"AVOW_VAR_DIR": str(settings.VAR_DIR), "AVOW_WEB": "false", "AVOW_PORT": "8000"}
-    environment = {**defaults, "AVOW_TSA_PORT": "8318", **os.environ, "AVOW_WEB": "false"}
+    defaults |= {"AVOW_TSA_PORT": "8318", "AVOW_RENDER_WORKERS": "1"}
+    environment = {**defaults, **os.environ, "AVOW_WEB": "false"}
     with (Path(settings.VAR_DIR) / "processes.log").open("ab") as log:
         supervisor = subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, stdout=log, stderr=log)
         try:

@@ -164,12 +164,13 @@ def as_role(role: str) -> Iterator[None]:
 _ROLE_OF = {"gate": "gate", "inspect": "inspector", "default": "worker", "render": "worker"}
 
 
-def run_jobs() -> None:
-    """Do every waiting job, each as the process its queue belongs to."""
+def run_jobs(*, leaving: Sequence[str] = ()) -> None:
+    """Do every waiting job, each as the process its queue belongs to; not those of the queues named."""
     from compliance.jobs.models import Job, JobState
     from compliance.jobs.services import run
 
-    due = Job.objects.filter(state=JobState.QUEUED, not_before__isnull=True, queue__in=_ROLE_OF)
+    served = [queue for queue in _ROLE_OF if queue not in leaving]
+    due = Job.objects.filter(state=JobState.QUEUED, not_before__isnull=True, queue__in=served)
     while job := due.first():
         with as_role(_ROLE_OF[job.queue]):
             run(job.id)

@@ -72,6 +72,7 @@ def _environment(instance: Instance, port: int, tsa_port: int) -> dict[str, str]
         "AVOW_EMAIL_VERIFICATION": "none",
         "AVOW_VIDEO_PRESET": "veryfast",
         "AVOW_WEB": "true",
+        "AVOW_RENDER_WORKERS": "1",
         "AVOW_PORT": str(port),
         "AVOW_TSA_PORT": str(tsa_port),
         "AVOW_TSA_URL": f"http://127.0.0.1:{tsa_port}/",

@@ -112,7 +112,7 @@ class Instance:
 
     def start_another(self, program: str) -> subprocess.Popen[bytes]:
         """A second process beside the supervised one, with a node name of its own."""
-        argv = [argument.replace("@%h", "-2@%h") for argument in argv_of(program, self.environment)]
+        argv = [argument.replace("@%h", "-another@%h") for argument in argv_of(program, self.environment)]
         process = subprocess.Popen(
             argv, cwd=ROOT, env=self.environment | environment_of(program), stdout=self.log, stderr=self.log
         )
@@ -127,8 +127,9 @@ def programs() -> list[str]:
 
 
 def argv_of(program: str, environment: dict[str, str]) -> list[str]:
-    """The command line of `program`'s process, as the supervisor makes it from its own environment."""
+    """The command line of `program`'s first process, as the supervisor makes it from its own environment."""
     command = _config()[f"program:{program}"]["command"].replace("%(here)s", str(CONFIG.parent))
+    command = command.replace("%(process_num)d", "0")
     for name, value in environment.items():
         command = command.replace(f"%(ENV_{name})s", value)
     argv = shlex.split(command.replace("%%", "%"))
@@ -211,6 +212,7 @@ def _environment(state: Path) -> dict[str, str]:
     return inherited | {
         "AVOW_VAR_DIR": str(state),
         "AVOW_WEB": "false",
+        "AVOW_RENDER_WORKERS": "1",
         "AVOW_PORT": "0",
         "AVOW_TSA_PORT": str(tsa_port),
         "AVOW_TSA_URL": f"http://127.0.0.1:{tsa_port}/",
