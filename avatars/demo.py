@@ -65,7 +65,8 @@ def draw_presenter(
     width, height = map(str, size)
     what = [str(unfinished), "--seconds", str(seconds), "--width", width, "--height", height]
     priority = ["nice", "-n", "19"] if nobody_waits else []
-    drawn = subprocess.run([*priority, sys.executable, str(script), *what], check=False)
+    # What it says is for whoever runs it by hand; a caller's own output may be read line by line.
+    drawn = subprocess.run([*priority, sys.executable, str(script), *what], check=False, stdout=subprocess.DEVNULL)
     if drawn.returncode < 0:
         raise Unavailable("presenter_interrupted", _("Drawing the presenter was interrupted; it is drawn again later."))
     drawn.check_returncode()
