@@ -54,7 +54,7 @@ class Inset:
         tile = TILE_AT_REFERENCE * size[1] / (columns * scale), TILE_AT_REFERENCE * size[0] / (rows * scale)
         lumas = tuple(_scaled(part, size) for part in parts)
         fine = tuple(_scaled(part, (2 * size[0], 2 * size[1])) for part in parts)
-        return replace(window, lumas=lumas, fine=fine, tile=tile)
+        return replace(window, lumas=lumas, beside=(), fine=fine, tile=tile)
 
     def in_whole(self, geometry: Geometry) -> Geometry:
         """What was found of the part, as it is to be said of the whole picture."""

@@ -16,7 +16,7 @@ from watermark.polar import Bits, decode, decode_each, encode
 from watermark.spectrum import Lines
 from watermark.synchronisation import Sighting
 
-P_ACCEPT = 1e-12
+P_ACCEPT = 5e-11
 """A mark is reported only if the bound on its being chance, all attempts of the file counted, is at most
 this.
 """

@@ -178,7 +178,7 @@ class _Stretch:
             if network is None or plain is None:
                 return None
             most = max(1, _LEARNED_FRAMES // len(plain))
-            return [w.seen_with(network.residual, most) for w in plain]
+            return [w.seen_with(network.suppressed, most) for w in plain]
         assert within is not None, "the whole windows are there from the start"
         whole = self._seen[None, False]
         return [within.cut_out(window) for window in whole] if all(map(within.fits, whole)) else None

@@ -13,13 +13,16 @@ the key, the bounds of `watermark.bounds` hold for it as for any other weighting
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from watermark.motion_compensation import compensated
 
 WEIGHTS = Path(__file__).parent / "weights" / "host_network.npz"
 
@@ -29,6 +32,7 @@ STRIDE = 8
 _FINE, _COARSE = 16, 48  # channels at half and at a quarter of the resolution
 _DILATIONS = (1, 2, 4, 1, 2, 1)
 _INPUTS = 6
+_MIDDLE_GREY = 128.0
 _FLOOR = 2.0  # grey levels of spread below which a place counts as flat
 _CLIP = 6.0
 
@@ -52,6 +56,17 @@ class HostNetwork:
         luma: on 0..255 at the reference scale (`watermark.lattice.REFERENCE_SHORT_SIDE`).
         """
         return self.residuals(luma[None])[0]
+
+    def suppressed(self, frames: Sequence[Tensor], beside: Sequence[Tensor]) -> Tensor:
+        """float32[h, w]: the sum of the tiles estimated of some frames (at least one), as `residual`; where their
+        picture moves, also of what is left once motion is compensated: the network cleans that as it does a picture.
+
+        frames, beside: lumas [h, w] of one second, those beside only there to foretell the frames.
+        """
+        foreign = compensated(frames, beside)
+        moving = (part.moved * self.residual(part.rest + _MIDDLE_GREY) for part in foreign)
+        first, *others = chain((self.residual(frame.float()) for frame in frames), moving)
+        return sum(others, first)
 
     @torch.inference_mode()
     def residuals(self, lumas: Tensor) -> Tensor:

@@ -5,9 +5,10 @@ time.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import zip_longest
 
 import av
 import cv2
@@ -33,6 +34,7 @@ DETAILED = 3
 
 _EVERY = 1000  # more frames than a window has
 _FRAME_GAP_S = 0.195  # five frames a second: neighbours of one group of pictures add cost, hardly evidence
+_BESIDE_GAP_S = 0.095  # between a frame that is read and one beside it
 _FLOOR = 1.0  # grey levels of residual below which a place counts as flat
 _CLIP = 2.5
 
@@ -55,22 +57,28 @@ class Level(Enum):
     COARSE = 0.5
 
 
+Suppression = Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]
+"""From lumas [h, w] of some frames (at least one), and of more of the same second beside them, to float32[h, w]: the
+sum of what of the frames is not their picture. `suppress_hosts`, or what does the same better.
+"""
+
+
 @dataclass(frozen=True, eq=False)
 class Window:
     """Some frames of a stretch of time, and what they show beside their pictures.
 
-    lumas: uint8[h, w] upright luma of each frame read, at the reference scale; fine: some of them at twice that scale,
-    key frames first; tile: width and height in pixels of a tile that was embedded in this very frame size, at the
-    reference scale.
+    lumas: uint8[h, w] upright luma of each frame read, at the reference scale; beside: more frames of the same second,
+    if it has any; fine: some at twice that scale, key frames first; tile: width and height in pixels of a tile that was
+    embedded in this very frame size, at the reference scale.
     """
 
     from_s: float
     to_s: float
     lumas: tuple[Tensor, ...]
+    beside: tuple[Tensor, ...]
     fine: tuple[Tensor, ...]
     tile: tuple[float, float]
-    suppress: Callable[[Tensor], Tensor]
-    """From float[h, w] luma to a residual of the same shape; `suppress_host`, or what does the same better."""
+    suppress: Suppression
 
     def view(self, level: Level = Level.REFERENCE) -> View:
         """The sum of the frames' residuals at a level; at the fine one, of those kept in detail. Made on demand."""
@@ -79,10 +87,12 @@ class Window:
             self._views[level] = self._view(level)
         return self._views[level]
 
-    def seen_with(self, suppress: Callable[[Tensor], Tensor], most: int) -> Window:
-        """At most so many of the same frames with another suppression of the picture, spread over the window."""
-        lumas = self.lumas[:: -(-len(self.lumas) // most)]
-        return replace(self, suppress=suppress, lumas=lumas)
+    def seen_with(self, suppress: Suppression, most: int) -> Window:
+        """At most so many frames, spread over the window, with another suppression; the others are beside them."""
+        in_turn = [luma for pair in zip_longest(self.lumas, self.beside) for luma in pair if luma is not None]
+        step = -(-len(in_turn) // most)
+        others = tuple(luma for place, luma in enumerate(in_turn) if place % step)
+        return replace(self, suppress=suppress, lumas=tuple(in_turn[::step]), beside=others)
 
     def in_less_detail(self, most: int) -> Window:
         """The same with at most so many frames at the fine scale."""
@@ -95,17 +105,22 @@ class Window:
     def _view(self, level: Level) -> View:
         if level is Level.FINE:
             ratio = self.fine[0].shape[0] / self.lumas[0].shape[0]
-            total = _total(self.suppress(luma.float()) for luma in self.fine)
-            return View(total, (self.tile[0] * ratio, self.tile[1] * ratio))
+            return View(self.suppress(self.fine, ()), (self.tile[0] * ratio, self.tile[1] * ratio))
         if level is Level.REFERENCE:
-            return View(_total(self.suppress(luma.float()) for luma in self.lumas), self.tile)
-        halves = (F.avg_pool2d(luma.float()[None, None], 2)[0, 0] for luma in self.lumas)
-        return View(_total(self.suppress(half) for half in halves), (self.tile[0] / 2, self.tile[1] / 2))
+            return View(self.suppress(self.lumas, self.beside), self.tile)
+        halves = self.suppress([_halved(luma) for luma in self.lumas], [_halved(luma) for luma in self.beside])
+        return View(halves, (self.tile[0] / 2, self.tile[1] / 2))
 
 
-def _total(residuals: Iterable[Tensor]) -> Tensor:
-    first, *others = residuals
-    return sum(others, first.clone())
+def _halved(luma: Tensor) -> Tensor:
+    """float32[h/2, w/2]."""
+    return F.avg_pool2d(luma.float()[None, None], 2)[0, 0]
+
+
+def suppress_hosts(frames: Sequence[Tensor], _beside: Sequence[Tensor]) -> Tensor:
+    """The sum of what `suppress_host` leaves of each frame; it needs no others."""
+    first, *others = (suppress_host(luma.float()) for luma in frames)
+    return sum(others, first)
 
 
 def windows(
@@ -152,9 +167,12 @@ class WindowSampler:
             ended = [gatherer.window(self._clock if gatherer.shape == shape else before + self._duration)]
             gatherer = None
         if gatherer is None:
-            most_fine = (_EVERY if self._begun < DETAILED else 1) if self._fine else 0
+            detailed = self._fine and self._begun < DETAILED
+            most_fine = _EVERY if detailed else int(self._fine)
             self._begun += 1
-            gatherer = _Gatherer(shape, self._clock, self._tile_at_reference, self._device, self._scaler, most_fine)
+            gatherer = _Gatherer(
+                shape, self._clock, self._tile_at_reference, self._device, self._scaler, most_fine, detailed
+            )
         gatherer.add(frame, self._clock)
         self._gatherer = gatherer
         return ended
@@ -177,6 +195,7 @@ class _Gatherer:
         device: torch.device,
         scaler: VideoReformatter,
         most_fine: int,
+        with_beside: bool,
     ) -> None:
         self.shape = shape
         self._from_s = from_s
@@ -185,6 +204,8 @@ class _Gatherer:
         self._device = device
         self._scaler = scaler
         self._lumas: list[Tensor] = []
+        self._beside: list[Tensor] = []
+        self._with_beside = with_beside
         self._most_fine = most_fine
         self._fine: dict[bool, list[Tensor]] = {True: [], False: []}
         self._tile = (0.0, 0.0)
@@ -196,14 +217,19 @@ class _Gatherer:
         # A frame that an encoder coded by itself keeps most of the mark; what follows may only repeat it.
         last = self._last_key if frame.key_frame else self._last_read
         if clock - last < _FRAME_GAP_S:
+            if self._with_beside and len(self._beside) < len(self._lumas) and clock - self._last_read >= _BESIDE_GAP_S:
+                self._beside.append(self._seen(frame))
             return
         self._last_read = clock
         if frame.key_frame:
             self._last_key = clock
-        luma, self._tile = reference_luma(frame, self._tile_at_reference, self._scaler)
-        self._lumas.append(luma.to(self._device, torch.uint8))
+        self._lumas.append(self._seen(frame))
         if self._wants_fine(frame):
             self._fine[frame.key_frame].append(fine_luma(frame, self._scaler).to(self._device))
+
+    def _seen(self, frame: av.VideoFrame) -> Tensor:
+        luma, self._tile = reference_luma(frame, self._tile_at_reference, self._scaler)
+        return luma.to(self._device, torch.uint8)
 
     def _wants_fine(self, frame: av.VideoFrame) -> bool:
         if self._most_fine != 1:
@@ -212,7 +238,7 @@ class _Gatherer:
 
     def window(self, to_s: float) -> Window:
         kept = tuple((self._fine[True] + self._fine[False])[: self._most_fine])
-        return Window(self._from_s, to_s, tuple(self._lumas), kept, self._tile, suppress_host)
+        return Window(self._from_s, to_s, tuple(self._lumas), tuple(self._beside), kept, self._tile, suppress_hosts)
 
 
 def reference_luma(

@@ -24,6 +24,8 @@ from bench.watermark.readings import decoded
 from watermark import Geometry, Key, detect_frames
 from watermark.bounds import ALL_MARKS, needed_score
 from watermark.carriers import Carriers
+from watermark.decoding import P_ACCEPT
+from watermark.host_network import load_network
 from watermark.lattice import TILE_AT_REFERENCE, frequencies
 from watermark.payload import INFO_BITS
 from watermark.polar import CODE_BITS, decode, encode
@@ -33,7 +35,7 @@ from watermark.synchronisation import best_shift, whiten
 
 _MARKS = 64
 _LEVELS = (2.0, 3.0, 4.0)
-_P_ACCEPT = 1e-12
+_FRAMES = 5  # of each second that the learned suppression sees
 _STRANGERS = 2
 
 Scores = npt.NDArray[np.float64]
@@ -41,32 +43,44 @@ Scores = npt.NDArray[np.float64]
 
 def rows(clips: Sequence[Clip], folder: Path, seconds: float, keys: int) -> Iterator[Row]:
     """The study over unmarked clips, as they are and marked with another key and encoded again."""
-    seen = [lines for clip in clips for lines in _seconds(clip, folder, seconds)]
+    for learned in (False, True):
+        seen = [lines for clip in clips for lines in _seconds(clip, folder, seconds, learned=learned)]
+        if seen:
+            how = "learned suppression, motion compensated" if learned else "plain suppression"
+            yield Row(f"unmarked seconds, {how}", f"{len(seen)} s x {keys} keys = {len(seen) * keys / 3600:.1f} h")
+            yield from _distribution(seen, keys)
+    found = sum(len(found) for found in _strangers(clips, folder, seconds))
+    what = f"whole reader, {_STRANGERS} other keys on {len(clips)} marked clips"
+    yield Row(what, f"{found} marks found", "none", found == 0)
+
+
+def _distribution(seen: Sequence[Lines], keys: int) -> Iterator[Row]:
+    """How high scores go in what carries no mark, beside what the bounds allow."""
     single, best = _scores(seen, [_key(number) for number in range(keys)])
-    hours = len(best) / 3600
-    yield Row("unmarked seconds of clip times keys", f"{len(seen)} s x {keys} keys = {hours:.1f} h")
     for level in _LEVELS:
         share, bound = float((single >= level).mean()), math.exp(-level * level / 2)
         yield Row(f"one mark: score >= {level:g}", f"{share:.1e}", f"at most {bound:.1e}", share <= bound)
     highest, bound = float(single.max()), needed_score(1e-3, len(single))
     yield Row(f"one mark: highest of {len(single):,}", f"{highest:.2f}", f"at most {bound:.2f}", highest <= bound)
-    needed = needed_score(_P_ACCEPT, ALL_MARKS)
+    needed = needed_score(P_ACCEPT, ALL_MARKS)
     far = (needed - float(best.mean())) / float(best.std())
     remark = f"{best.max():.2f}  (mean {best.mean():.2f}, {far:.0f} deviations below)"
     yield Row(f"best of all marks: highest of {len(best):,}", remark, f"below {needed:.2f}", float(best.max()) < needed)
-    found = sum(len(found) for found in _strangers(clips, folder, seconds))
-    what = f"whole reader, {_STRANGERS} other keys on {len(clips)} marked clips"
-    yield Row(what, f"{found} marks found", "none", found == 0)
 
 
 def _key(number: int) -> Key:
     return Key(f"false-{number}", hashlib.sha256(f"unmarked {number}".encode()).digest())
 
 
-def _seconds(clip: Clip, folder: Path, seconds: float) -> Iterator[Lines]:
-    """complex128[K] for each second: the carriers' amplitudes, which do not depend on a key."""
+def _seconds(clip: Clip, folder: Path, seconds: float, *, learned: bool) -> Iterator[Lines]:
+    """complex128[K] for each second: the carriers' amplitudes, which do not depend on a key. None with the learned
+    suppression where that is not installed.
+    """
+    network = load_network()
+    if learned and network is None:
+        return
     for window in windows(decoded(clip.file(folder / "clips", seconds)), tile_at_reference=TILE_AT_REFERENCE):
-        view = window.view()
+        view = (window.seen_with(network.suppressed, _FRAMES) if learned and network is not None else window).view()
         yield whiten(*carrier_lines(view.residual, view.tile, Geometry()))
 
 
