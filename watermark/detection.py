@@ -14,6 +14,7 @@ from torch import Tensor
 from watermark.bars import Inset, inset
 from watermark.bounds import tail
 from watermark.carriers import Carriers, Phases
+from watermark.closer_look import STANDS, closer_look
 from watermark.decoding import Decoded, Decoder
 from watermark.geometry import Geometry
 from watermark.geometry_search import GeometrySearch
@@ -200,12 +201,14 @@ class _Detector:
         self._search = search
         self._device = device
         self._poses = list(_untouched(Pose(Geometry())))
+        self._clearest: tuple[float, Pose] = 0.0, self._poses[0]
         self._stretches = 0
         self._next_search = 0
 
     def read(self, windows: Sequence[Window]) -> None:
         index, self._stretches = self._stretches, self._stretches + 1
         stretch = _Stretch(windows, self._device)
+        self._clearest = 0.0, self._poses[0]
         if self._first_readable(stretch, self._poses) is not None:
             return
         # Searching costs more than all else; later stretches of a long clip that shows nothing are searched ever less.
@@ -237,7 +240,18 @@ class _Detector:
                     yield from _untouched(replace(like, detailed=detailed, inset=part))
             search = GeometrySearch(clearer, self._carriers)
             yield from self._in_parts(search, search.likely(), like)
+            score, clearest = self._clearest
+            if score >= STANDS:
+                yield from self._closer(stretch, clearest)
+                return
         yield from self._in_parts(search, search.unlikely(), like)
+
+    def _closer(self, stretch: _Stretch, seen: Pose) -> Iterator[Pose]:
+        windows = stretch.windows(seen.inset, learned=True)
+        assert windows is not None, "the learned suppression has been there a moment ago"
+        for geometry in closer_look(windows, seen.geometry, self._carriers):
+            for detailed in (True, False):
+                yield Pose(geometry, learned=True, detailed=detailed, inset=seen.inset)
 
     @staticmethod
     def _in_parts(search: GeometrySearch, geometries: Iterable[Geometry], like: Pose) -> Iterator[Pose]:
@@ -260,7 +274,7 @@ class _Detector:
         """Reads whatever marks the windows show in one pose; True if there was any."""
         left = [sight(window, self._carriers, pose.geometry, pose.region, detailed=pose.detailed) for window in windows]
         found = False
-        while left and (decoded := self._decode_together(left) or self._decode_apart(left)) is not None:
+        while left and (decoded := self._decode_together(left, pose) or self._decode_apart(left)) is not None:
             mark, p_false, shown = decoded
             phases = self._carriers.phases(self._payload, mark)
             alone = {s.window: s.score for s in left}
@@ -270,8 +284,10 @@ class _Detector:
             found = True
         return found
 
-    def _decode_together(self, sightings: Sequence[Sighting]) -> Decoded | None:
+    def _decode_together(self, sightings: Sequence[Sighting], pose: Pose) -> Decoded | None:
         score, aligned = align(sightings, self._carriers)
+        if pose.region is None and score > self._clearest[0]:  # chosen parts agree with whatever they were chosen by
+            self._clearest = score, pose
         return self._decoder.decode(aligned, thorough=score >= _PROMISING) if score >= _MIN_JOINT_SYNC else None
 
     def _decode_apart(self, sightings: Sequence[Sighting]) -> Decoded | None:

@@ -72,7 +72,7 @@ class _Flow:
 
     def between(self, index: int, other: int) -> Plane:
         """float32[h, w, 2]: how far each pixel of one picture lies from where another has it, (x, y) in pixels."""
-        found = self._search.calc(self._small[index], self._small[other], None)
+        found = self._search.calc(self._small[index], self._small[other], None)  # type: ignore[call-overload]
         rows, columns = self.pictures[0].shape
         growth = columns / found.shape[1]
         if growth != 1:

@@ -80,6 +80,12 @@ def sketched(geometry: Geometry, sweep: KeyedSweep) -> tuple[Geometry, float]:
     return geometry, best
 
 
+def neighbours(geometry: Geometry, step: float) -> list[Geometry]:
+    """A geometry changed by one step either way: size, sides, and where the picture is turned, angle and lean too."""
+    moves = _straight_moves(step) if geometry.upright else _affine_moves(step)
+    return [move(geometry) for both in moves for move in both]
+
+
 def _simplified(geometry: Geometry, score: float, view: View, carriers: Carriers) -> tuple[Geometry, float]:
     """The simplest geometry that explains the picture nearly as well, if there is one.
 
