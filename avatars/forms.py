@@ -12,7 +12,7 @@ from avatars.models import Avatar, AvatarState, Recording, RecordingSource, Scri
 from avatars.selectors import avatars_for, recordings_for, scripts_for, usable_grants_for
 from avatars.services import FORMATS
 from avatars.speech import LANGUAGES
-from compliance.accounts.models import User
+from compliance.accounts.models import Role, User
 from compliance.consent import vocab
 from compliance.consent.models import Grant
 from compliance.disclosure import selectors as rules
@@ -83,7 +83,7 @@ class ShowingForm(forms.Form):
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        ready = avatars_for(user).filter(state=AvatarState.READY)
+        ready = avatars_for(user, Role.PRODUCER).filter(state=AvatarState.READY)
         self.fields["avatar"].queryset = ready  # type: ignore[attr-defined]
 
     def campaign(self, *, language: str, **more: Any) -> Campaign:
@@ -154,6 +154,6 @@ class TakeForm(ShowingForm):
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
-        self.fields["script"].queryset = scripts_for(user).filter(next__isnull=True)  # type: ignore[attr-defined]
+        self.fields["script"].queryset = scripts_for(user, Role.PRODUCER).filter(next__isnull=True)  # type: ignore[attr-defined]
         spoken = recordings_for(user).filter(script__next__isnull=True)
         self.fields["recording"].queryset = spoken  # type: ignore[attr-defined]

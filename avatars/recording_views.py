@@ -26,7 +26,7 @@ producer = role_required(Role.PRODUCER)
 def recording_new(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Hand in the person's recording of one script."""
     user = signed_in(request)
-    script = get_object_or_404(selectors.scripts_for(user), pk=pk)
+    script = get_object_or_404(selectors.scripts_for(user, Role.PRODUCER), pk=pk)
     form = RecordingForm(request.POST or None, request.FILES or None, user=user, script=script)
     if request.method == "POST" and form.is_valid():
         try:

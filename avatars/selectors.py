@@ -43,9 +43,9 @@ def refinements_of(avatar: Avatar) -> QuerySet[Avatar]:
     return same.filter(state__in=(AvatarState.BUILDING, AvatarState.READY))
 
 
-def avatars_for(user: User) -> QuerySet[Avatar]:
-    """Avatars of the organisations the person works in."""
-    organisations = organisations_with_role(user, *STUDIO_ROLES)
+def avatars_for(user: User, *roles: Role) -> QuerySet[Avatar]:
+    """Avatars of the organisations in which the person holds one of `roles`; of the studio without any."""
+    organisations = organisations_with_role(user, *(roles or STUDIO_ROLES))
     return Avatar.objects.filter(organisation__in=organisations).select_related("grant", "organisation")
 
 
@@ -56,9 +56,9 @@ def avatars_visible_to(user: User) -> QuerySet[Avatar]:
     return Avatar.objects.filter(seen).select_related("grant__principal", "organisation")
 
 
-def scripts_for(user: User) -> QuerySet[Script]:
-    """Scripts of the organisations the person works in."""
-    return Script.objects.filter(organisation__in=organisations_with_role(user, *STUDIO_ROLES))
+def scripts_for(user: User, *roles: Role) -> QuerySet[Script]:
+    """Scripts of the organisations in which the person holds one of `roles`; of the studio without any."""
+    return Script.objects.filter(organisation__in=organisations_with_role(user, *(roles or STUDIO_ROLES)))
 
 
 def recordings_for(user: User) -> QuerySet[Recording]:
@@ -68,9 +68,9 @@ def recordings_for(user: User) -> QuerySet[Recording]:
     return found.select_related("avatar", "script")
 
 
-def takes_for(user: User) -> QuerySet[Take]:
-    """Takes of the organisations the person works in."""
-    organisations = organisations_with_role(user, *STUDIO_ROLES)
+def takes_for(user: User, *roles: Role) -> QuerySet[Take]:
+    """Takes of the organisations in which the person holds one of `roles`; of the studio without any."""
+    organisations = organisations_with_role(user, *(roles or STUDIO_ROLES))
     return Take.objects.filter(organisation__in=organisations).select_related("grant", "organisation")
 
 

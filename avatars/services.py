@@ -296,9 +296,13 @@ def order_performance(
 
     Raises:
         AvatarNotReady: there is no usable model.
-        Refused: the recording may not be used, see `recordings.require_fit`.
+        Refused: script_of_another_brand; or the recording may not be used, see `recordings.require_fit`.
     """
     _require_ready(avatar)
+    if script.organisation_id != avatar.organisation_id:
+        # What one brand wrote is none of the business of another's legal team.
+        text = _("This script and this avatar belong to different organisations; choose two of the same.")
+        raise Refused("script_of_another_brand", text)
     if recording is not None:
         require_fit(recording, avatar, script)
     width, height = FORMATS[picture]

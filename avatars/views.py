@@ -16,7 +16,6 @@ from avatars import selectors, services
 from avatars.advice import advise
 from avatars.cost import cost_of
 from avatars.demo import PRESENTER, presenter_is_drawn
-from avatars.errors import AvatarNotReady
 from avatars.forms import AvatarForm, ScriptForm, TakeForm
 from avatars.models import Avatar, AvatarState, Script
 from avatars.recording_views import recordings_context
@@ -144,7 +143,7 @@ def avatar_resume(request: HttpRequest, pk: UUID) -> HttpResponse:
 @producer
 def avatar_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Have a build done again that was given up."""
-    found = get_object_or_404(selectors.avatars_for(signed_in(request)), pk=pk)
+    found = get_object_or_404(selectors.avatars_for(signed_in(request), Role.PRODUCER), pk=pk)
     job = selectors.current_job(found.id)
     if found.state == AvatarState.BUILDING and job is not None:
         try_again(job=job)
@@ -156,9 +155,7 @@ def avatar_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
 def avatar_refine(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Have a second double of the same footage learn longer."""
     user = signed_in(request)
-    found = get_object_or_404(selectors.avatars_for(user), pk=pk)
-    if not has_role(user, found.organisation, Role.PRODUCER):
-        raise Http404
+    found = get_object_or_404(selectors.avatars_for(user, Role.PRODUCER), pk=pk)
     try:
         refined = services.refine_avatar(avatar=found, created_by=user)
     except AvowError as error:
@@ -221,7 +218,8 @@ def demo_clip(request: HttpRequest) -> HttpResponseBase:
 def script_new(request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
     """Write a script, or the next version of one."""
     user = signed_in(request)
-    previous = get_object_or_404(selectors.scripts_for(user), pk=pk, next__isnull=True) if pk else None
+    own = selectors.scripts_for(user, Role.PRODUCER)
+    previous = get_object_or_404(own, pk=pk, next__isnull=True) if pk else None
     organisation = previous.organisation if previous else active_organisation(request, Role.PRODUCER)
     initial = {"title": previous.title, "language": previous.language, "text": previous.text} if previous else {}
     form = ScriptForm(request.POST or None, initial=initial)
@@ -305,8 +303,6 @@ def take_new(request: HttpRequest) -> HttpResponse:
 def _order(request: HttpRequest, form: TakeForm) -> Take:
     data = form.cleaned_data
     avatar: Avatar = data["avatar"]
-    if not has_role(signed_in(request), avatar.organisation, Role.PRODUCER):
-        raise AvatarNotReady("avatar_not_yours", _("You are not a producer of this organisation."))
     return services.order_performance(
         created_by=signed_in(request),
         avatar=avatar,
@@ -343,7 +339,7 @@ def take(request: HttpRequest, pk: UUID) -> HttpResponse:
 @producer
 def take_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Stop a take."""
-    found = get_object_or_404(selectors.takes_for(signed_in(request)), pk=pk)
+    found = get_object_or_404(selectors.takes_for(signed_in(request), Role.PRODUCER), pk=pk)
     cancel_take(take=found, by=signed_in(request))
     messages.info(request, _("The take was stopped."))
     return redirect("studio:take", pk)
@@ -353,7 +349,7 @@ def take_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
 @producer
 def take_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Have done again what was given up, or ask the gate again after what stood in the way has changed."""
-    found = get_object_or_404(selectors.takes_for(signed_in(request)), pk=pk)
+    found = get_object_or_404(selectors.takes_for(signed_in(request), Role.PRODUCER), pk=pk)
     job = selectors.current_job(found.id)
     if found.open and job is not None and job.state == JobState.FAILED:
         try_again(job=job)

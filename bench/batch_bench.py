@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 LIMIT = 0.85
 CORES = len(os.sched_getaffinity(0))
-TEXT = (
-    "大家好，欢迎来到直播间。这是茉莉花茶润肤霜，每瓶五十毫升。质地清爽，适合秋冬护理。"
-    "使用方法很简单，请先洗净双手，再取适量涂抹均匀。敏感肌肤请先试用。请以商品页面为准。"
-)
 _KIND = "avatars.perform"
 _WORKER = ("-m", "celery", "-A", "compliance.celery", "worker", "-P", "solo", "--without-gossip", "--without-mingle")
 _PATIENCE_S = 1800
@@ -69,12 +65,13 @@ def _permitted(double: Avatar, takes: int) -> float:
     """So many takes, approved and permitted, that wait for a worker. Returns how many seconds one is to last."""
     from avatars.demo import PLATFORM
     from avatars.services import order_performance, write_script
+    from bench.scene import SPOKEN
     from compliance.release.models import Review, ReviewState, Take, TakeState
     from compliance.release.services import Campaign, decide_review
     from streaming.demo import person
 
     brand, producer = double.organisation, person("producer")
-    script = write_script(organisation=brand, created_by=producer, title="Bench", language="zh", text=TEXT)
+    script = write_script(organisation=brand, created_by=producer, title="Bench", language="zh", text=SPOKEN)
     campaign = Campaign(
         brand_id=str(brand.id), brand_name=brand.name, product_category="cosmetics", purpose="product_presentation",
         platform=PLATFORM, markets=("CN", "EU"), language="zh", channel="live_commerce",

@@ -12,14 +12,10 @@ from avatars.engine import default_engine
 from avatars.media import Encoding, write_mp4
 from avatars.speech import Voice, speak
 from bench.cost import cost_of
-from bench.scene import FPS, HEIGHT, WIDTH, Scene, voice
+from bench.scene import FPS, HEIGHT, SPOKEN, WIDTH, Scene, voice
 from bench.table import Row
 from watermark import detect_file, embed_frames
 
-_TEXT = (
-    "大家好,欢迎来到直播间。今天给大家带来一款护手霜,质地清爽,不黏腻。"
-    "现在下单只要三十九块九,两支一起还有优惠。喜欢的朋友可以点击下方链接。"
-)
 _DETECT_S, _PERFORM_FRAMES = 10, 100
 
 
@@ -32,7 +28,7 @@ def rows(scene: Scene, folder: Path) -> Iterator[Row]:
 
 def perform_row(model: Path, name: str = "avatar") -> Row:
     """Performing at 720p, one core, against real time; opening the model is not performing."""
-    frames = default_engine().perform(model, speak(_TEXT, "zh", Voice()), width=WIDTH, height=HEIGHT, fps=FPS)
+    frames = default_engine().perform(model, speak(SPOKEN, "zh", Voice()), width=WIDTH, height=HEIGHT, fps=FPS)
     next(frames)
     spent = cost_of(lambda: list(islice(frames, _PERFORM_FRAMES)))
     share = spent.cpu_s / (_PERFORM_FRAMES / FPS)
@@ -63,5 +59,5 @@ def _detect(scene: Scene, folder: Path) -> Row:
 def _speech() -> Row:
     speak("你好。", "zh", Voice())  # tables are read once
     spoken = []
-    spent = cost_of(lambda: spoken.append(speak(_TEXT, "zh", Voice())))
+    spent = cost_of(lambda: spoken.append(speak(SPOKEN, "zh", Voice())))
     return Row("speech, Mandarin", f"{spoken[0].duration_s / spent.cpu_s:.0f} x real time")

@@ -27,6 +27,13 @@ WIDTH, HEIGHT, FPS = 1280, 720, 25
 SAMPLE_RATE = 24000
 PROVIDER_CODE = "001191000000MA00000AB31A001"
 MARK = 0x5EED_0F_BE9C_0002
+SPOKEN = (
+    "大家好，欢迎来到直播间。这是茉莉花茶润肤霜，每瓶五十毫升。质地清爽，适合秋冬护理。"
+    "使用方法很简单，请先洗净双手，再取适量涂抹均匀。敏感肌肤请先试用。请以商品页面为准。"
+)
+"""What a double says, which every guard lets pass; about 20 s."""
+
+BENCH_KEY = Key(id="bench", secret=np.random.default_rng(2).bytes(32))
 _MEDIA = Path(__file__).resolve().parents[2] / "shared" / "media"
 FOOTAGE, CONSENTED_MINUTE = _MEDIA / "ai_two_men_talking.mp4", _MEDIA / "grid_s1_60s.mp4"
 
@@ -62,7 +69,7 @@ class Scene:
 
 def open_scene(limit: int) -> Scene:
     """At most `limit` frames of the real clip where it lies beside the repository, else of the invented presenter."""
-    key = Key(id="bench", secret=np.random.default_rng(2).bytes(32))
+    key = BENCH_KEY
     real = FOOTAGE.is_file()
     frames = tuple(islice(_decoded(FOOTAGE) if real else _presenter(limit), limit))
     return Scene("footage" if real else "invented presenter", frames, key, disclosure(key))

@@ -12,11 +12,9 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from avatars.errors import AvatarNotReady
 from avatars.models import Avatar
 from avatars.selectors import STUDIO_ROLES
 from compliance.accounts.access import role_required, signed_in
@@ -66,8 +64,6 @@ def room_new(request: HttpRequest) -> HttpResponse:
 def _plan(request: HttpRequest, form: RoomForm) -> Room:
     data = form.cleaned_data
     avatar: Avatar = data["avatar"]
-    if not has_role(signed_in(request), avatar.organisation, Role.PRODUCER):
-        raise AvatarNotReady("avatar_not_yours", _("You are not a producer of this organisation."))
     return services.plan_room(
         created_by=signed_in(request),
         avatar=avatar,

@@ -12,11 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from avatars.models import Script
 from avatars.selectors import scripts_for
 from compliance.accounts.access import active_organisation, role_required, signed_in
 from compliance.accounts.models import Role
-from compliance.accounts.selectors import has_role
 from compliance.errors import AvowError
 from streaming.dialogue.drafting import estimate_seconds
 from streaming.scripting import selectors, services
@@ -138,14 +136,9 @@ def _sum(draft: ScriptDraft, lines: Sequence[Any]) -> dict[str, Any]:
 def revise(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Take the newest version of a script to the desk."""
     user = signed_in(request)
-    script = get_object_or_404(scripts_for(user).select_related("organisation"), pk=pk, next__isnull=True)
-    if not _may_produce(request, script):
-        raise Http404
+    own = scripts_for(user, Role.PRODUCER).select_related("organisation")
+    script = get_object_or_404(own, pk=pk, next__isnull=True)
     return redirect("scripting:desk", services.revise_script(script=script, by=user).pk)
-
-
-def _may_produce(request: HttpRequest, script: Script) -> bool:
-    return has_role(signed_in(request), script.organisation, Role.PRODUCER)
 
 
 def _number(request: HttpRequest, name: str) -> int:
