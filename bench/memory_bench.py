@@ -97,7 +97,7 @@ def _take(model: Path, seconds: float) -> float:
     from bench.scene import BENCH_KEY, FPS, HEIGHT, SPOKEN, WIDTH, disclosure
 
     torch.set_num_threads(1)
-    times = max(1, round(seconds / speak(SPOKEN, "zh", Voice()).duration_s))
+    times = max(1, int(seconds / speak(SPOKEN, "zh", Voice()).duration_s))
     speech = speak(SPOKEN * times, "zh", Voice())
     frames = default_engine().perform(model, speech, width=WIDTH, height=HEIGHT, fps=FPS)
     out = model.with_name(f"take-{seconds:g}.mp4")

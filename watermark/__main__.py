@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from watermark.containers import IMAGE_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
-from watermark.errors import WatermarkError
+from watermark.errors import BadMark, WatermarkError
 from watermark.keys import generate_key, load_key
 from watermark.media import TRACKS, embed_file, read_file
 from watermark.pattern import make_pattern
@@ -58,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     detect.add_argument("source", metavar="IN", type=Path)
     detect.add_argument("--no-search", action="store_true", help="only as it was released, or scaled; much faster")
     detect.add_argument("--first", action="store_true", help="stop at the first mark instead of reading to the end")
+    detect.add_argument(
+        "--known", type=Path, metavar="FILE",
+        help="marks given out, one a line: what shows too little to tell any mark may show enough to tell one of these",
+    )  # fmt: skip
     detect.set_defaults(run=_detect)
     keygen = commands.add_parser("generate-key", help="make a new key file")
     keygen.set_defaults(run=_generate_key)
@@ -110,6 +114,7 @@ def _detect(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         key,
         tracks=options.tracks,
         search=not options.no_search,
+        known=_marks_in(options.known) if options.known else (),
         first=options.first,
         device=options.device,
         progress=_progress(options, "reading"),
@@ -130,6 +135,15 @@ def _detect(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         for d in reading.all
     ]
     return result, "\n".join(lines) or "no mark of this key was found"
+
+
+def _marks_in(path: Path) -> list[int]:
+    """One mark a line, empty lines left out; raises `BadMark`, also for a file that cannot be read."""
+    try:
+        lines = path.read_text().split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadMark("bad_known_marks", f"The list of known marks cannot be read: {error}") from error
+    return [parse_mark(line) for line in lines]
 
 
 def _show_mark(mark: str, read_s: float) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from watermark.bounds import ALL_MARKS, tail_of
 from watermark.carriers import Carriers
+from watermark.known_marks import KnownMarks
 from watermark.lattice import frequencies
 from watermark.payload import Payload
 from watermark.polar import Bits, decode, decode_each, encode
@@ -20,6 +21,9 @@ P_ACCEPT = 5e-11
 """A mark is reported only if the bound on its being chance, all attempts of the file counted, is at most
 this.
 """
+
+P_ACCEPT_KNOWN = 3e-11
+"""The same for a mark that is chosen from a list; both together keep an unmarked hour below 1e-9."""
 
 _PATHS, _MORE_PATHS = 32, 1024  # of the list decoder: six milliseconds, and ten times as much
 _TOGETHER = 8  # lists that are made side by side: most of a short one is overhead, and more would leave the cache
@@ -40,8 +44,9 @@ class Decoded(NamedTuple):
 class Decoder:
     """Decodes sums of sightings and counts how often it tried, for every attempt is another chance of error."""
 
-    def __init__(self, carriers: Carriers, payload: Payload) -> None:
+    def __init__(self, carriers: Carriers, payload: Payload, known: KnownMarks | None = None) -> None:
         self.attempts = 0
+        self._known = known
         self._carriers = carriers
         self._payload = payload
         # Left and right are alike to lenses, codecs and scalers, across and along are not.
@@ -59,7 +64,7 @@ class Decoder:
             decoded = self._first(decode(self._soft(data), paths), data, sightings)
             if decoded is not None:
                 return decoded if decoded.p_false <= P_ACCEPT else None
-        return None
+        return self._among_known(data, sightings)
 
     def first_of(self, groups: Sequence[Sequence[Sighting]]) -> Decoded | None:
         """What `decode` makes of the first group of which it makes something, the others not counted as attempts."""
@@ -71,7 +76,17 @@ class Decoder:
                 decoded = self._first(words, each, group)
                 if decoded is not None and decoded.p_false <= P_ACCEPT:
                     return decoded
+                if decoded is None and (likeliest := self._among_known(each, group)) is not None:
+                    return likeliest
         return None
+
+    def _among_known(self, data: Lines, sightings: Sequence[Sighting]) -> Decoded | None:
+        """That of the known marks which the sum shows; the attempt has been counted."""
+        if not self._known:
+            return None
+        mark, agreeing = self._known.best(self._soft(data))
+        p_false = tail_of(np.abs(data), agreeing, float(len(self._known) * self.attempts))
+        return Decoded(mark, p_false, sightings) if p_false <= P_ACCEPT_KNOWN else None
 
     def _first(self, words: Sequence[Bits], data: Lines, sightings: Sequence[Sighting]) -> Decoded | None:
         """The best word whose check holds, with its bound, whatever that is; one more attempt."""

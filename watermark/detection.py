@@ -20,6 +20,7 @@ from watermark.geometry import Geometry
 from watermark.geometry_search import GeometrySearch
 from watermark.host_network import HostNetwork, load_network
 from watermark.keys import Key
+from watermark.known_marks import KnownMarks
 from watermark.lattice import TILE_AT_REFERENCE
 from watermark.payload import Payload
 from watermark.residual import Level, Window, WindowSampler
@@ -92,6 +93,7 @@ def detect_frames(
     key: Key,
     *,
     search: bool = True,
+    known: Sequence[int] = (),
     stop_when_found: bool = False,
     progress: Progress | None = None,
     device: torch.device | str = "cpu",
@@ -99,10 +101,12 @@ def detect_frames(
     """All marks of `key` in the frames, in order of time; empty when there is none.
 
     search: also look for cut, turned and distorted pictures; without it only scaled and mirrored ones are read.
-    stop_when_found: read no further than the first stretch that shows a mark. Frames are read one at a time and about
-    five a second are used; a still image is a list of one frame. Raises `BadMedia` for frame sizes that cannot be read.
+    known: marks that were given out, of which the first 20,000 count: what shows too little to tell any mark may show
+    enough to tell one of these. stop_when_found: read no further than the first stretch that shows a mark. Frames are
+    read one at a time and about five a second are used; a still image is a list of one frame. Raises `BadMedia` for
+    frame sizes that cannot be read, `BadMark` for known marks outside 64 bits.
     """
-    reader = Reader(key, search=search, device=device)
+    reader = Reader(key, search=search, known=known, device=device)
     for frame in frames:
         if reader.feed(frame):
             if progress is not None:
@@ -116,13 +120,15 @@ def detect_frames(
 class Reader:
     """Reads marks from frames that come one by one, in stretches of about twelve seconds.
 
-    search, device: as in `detect_frames`.
+    search, known, device: as in `detect_frames`.
     """
 
-    def __init__(self, key: Key, *, search: bool = True, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, key: Key, *, search: bool = True, known: Sequence[int] = (), device: torch.device | str = "cpu"
+    ) -> None:
         self.read_s = 0.0
         self._sampler = WindowSampler(device=device, tile_at_reference=TILE_AT_REFERENCE)
-        self._detector = _Detector(key, search=search, device=device)
+        self._detector = _Detector(key, search=search, known=known, device=device)
         self._stretch: list[Window] = []
 
     def feed(self, frame: av.VideoFrame) -> bool:
@@ -193,11 +199,11 @@ def _network(device: str) -> HostNetwork | None:
 class _Detector:
     """Reads stretches of windows; remembers which poses worked and how often it tried."""
 
-    def __init__(self, key: Key, *, search: bool, device: torch.device | str) -> None:
+    def __init__(self, key: Key, *, search: bool, known: Sequence[int], device: torch.device | str) -> None:
         self.readings: list[_Reading] = []
         self._carriers = Carriers(key)
         self._payload = Payload(key)
-        self._decoder = Decoder(self._carriers, self._payload)
+        self._decoder = Decoder(self._carriers, self._payload, KnownMarks(known, self._payload))
         self._search = search
         self._device = device
         self._poses = list(_untouched(Pose(Geometry())))

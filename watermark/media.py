@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -170,6 +170,7 @@ def read_file(
     *,
     tracks: Iterable[str] = TRACKS,
     search: bool = True,
+    known: Sequence[int] = (),
     first: bool = False,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
@@ -177,7 +178,8 @@ def read_file(
 ) -> MediaReading:
     """All marks of `key` in the first video stream and the first audio stream of `source`, or in a still.
 
-    search: also look for turned, cut and squeezed pictures and for sound at another speed. What cannot be decoded is
+    search: also look for turned, cut and squeezed pictures and for sound at another speed; known: marks that were given
+    out, see `detect_frames`. What cannot be decoded is
     passed over, so that a damaged file still tells what is left. The picture is read in stretches of about twelve
     seconds, each of which may tell `found` its mark; `first`: one is enough, the rest is not read. Raises `BadMedia`
     when nothing can be decoded.
@@ -185,7 +187,7 @@ def read_file(
     source, wanted = Path(source), set(tracks)
     kind = kind_of(source)
     if kind is Kind.IMAGE:
-        still = detect_frames([upright_frame(source)], key, search=search, device=device)
+        still = detect_frames([upright_frame(source)], key, search=search, known=known, device=device)
         return MediaReading(kind.value, max((d.to_s for d in still), default=0.0), tuple(still), ())
     with opened(source) as container:
         has_picture, has_sound = bool(pictures_of(container)), bool(container.streams.audio)
@@ -199,7 +201,13 @@ def read_file(
         with opened(source) as container:
             frames = clock.of_frames(decodable_frames(container), length_s(container))
             picture = detect_frames(
-                frames, key, search=search, stop_when_found=first, progress=_teller(found), device=device
+                frames,
+                key,
+                search=search,
+                known=known,
+                stop_when_found=first,
+                progress=_teller(found),
+                device=device,
             )
     if first and picture:
         return MediaReading(kind.value, clock.seconds, tuple(picture), (), whole=False)

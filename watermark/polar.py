@@ -45,9 +45,9 @@ def _transform(bits: Bits) -> Bits:
 
 
 def encode(info: Bits) -> Bits:
-    """The code word uint8[512] of uint8[96] information bits."""
-    word = np.zeros(CODE_BITS, dtype=np.uint8)
-    word[_INFORMATION] = info
+    """The code words uint8[..., 512] of uint8[..., 96] information bits."""
+    word = np.zeros((*info.shape[:-1], CODE_BITS), dtype=np.uint8)
+    word[..., _INFORMATION] = info
     return _transform(word)
 
 

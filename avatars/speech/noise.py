@@ -1,6 +1,6 @@
 """Frication and burst noise: white noise under a spectrum that changes every control frame.
 
-The shaping is done for all frames at once in the short-time Fourier domain (overlap-add, Allen and Rabiner
+The shaping is done for many frames at once in the short-time Fourier domain (overlap-add, Allen and Rabiner
 1977), so it costs a few milliseconds per minute of speech.
 """
 
@@ -41,25 +41,33 @@ def shape_matrix(bins: FloatArray, scale: float) -> FloatArray:
     return np.array(rows)
 
 
-def shaped_noise(
-    gains: FloatArray, hop: int, rate: int, scale: float, random: np.random.Generator
-) -> FloatArray:
-    """Noise of `len(gains) * hop` samples.
+class ShapedNoise:
+    """Noise in blocks that follow each other: what a block's last window leaves goes into the next.
 
-    `gains`: (frames, len(SHAPES)) RMS amplitudes; `hop`: samples per frame; `rate`: Hz.
+    hop: samples per frame; rate: Hz; scale: the voice's formant scale.
     """
-    frames, window = len(gains), np.hanning(2 * hop + 1)[:-1]
-    size = 1 << (2 * hop - 1).bit_length()
-    bins = np.fft.rfftfreq(size, 1 / rate).astype(np.float64)
-    matrix = shape_matrix(bins, scale)
-    white = random.standard_normal((frames + 1) * hop)
-    grains = np.lib.stride_tricks.sliding_window_view(white, 2 * hop)[::hop] * np.sqrt(window)
-    active = np.flatnonzero(gains.any(axis=1))
-    out = np.zeros((frames + 1) * hop)
-    if len(active):
-        spectra = np.fft.rfft(grains[active], size) * (gains[active] @ matrix)
-        shaped = np.fft.irfft(spectra, size)[:, : 2 * hop] * np.sqrt(window)
-        blocks = out.reshape(frames + 1, hop)
-        blocks[active] += shaped[:, :hop]
-        blocks[active + 1] += shaped[:, hop:]
-    return out[: frames * hop]
+
+    def __init__(self, hop: int, rate: int, scale: float, random: np.random.Generator) -> None:
+        self._hop, self._random = hop, random
+        self._window = np.sqrt(np.hanning(2 * hop + 1)[:-1])
+        self._size = 1 << (2 * hop - 1).bit_length()
+        self._matrix = shape_matrix(np.fft.rfftfreq(self._size, 1 / rate).astype(np.float64), scale)
+        self._white = random.standard_normal(hop)
+        self._left = np.zeros(hop)
+
+    def next(self, gains: FloatArray) -> FloatArray:
+        """Noise of `len(gains) * hop` samples; `gains`: (frames, len(SHAPES)) RMS amplitudes."""
+        frames, hop = len(gains), self._hop
+        white = np.concatenate([self._white, self._random.standard_normal(frames * hop)])
+        self._white = white[-hop:]
+        active = np.flatnonzero(gains.any(axis=1))
+        blocks = np.zeros((frames + 1, hop))
+        if len(active):
+            grains = np.lib.stride_tricks.sliding_window_view(white, 2 * hop)[::hop][active] * self._window
+            spectra = np.fft.rfft(grains, self._size) * (gains[active] @ self._matrix)
+            shaped = np.fft.irfft(spectra, self._size)[:, : 2 * hop] * self._window
+            blocks[active] += shaped[:, :hop]
+            blocks[active + 1] += shaped[:, hop:]
+        blocks[0] += self._left
+        self._left = blocks[frames]
+        return blocks[:frames].ravel()

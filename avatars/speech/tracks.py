@@ -41,6 +41,11 @@ class Tracks:
     nasality: FloatArray
     noise: FloatArray
 
+    def part(self, start: int, end: int) -> Tracks:
+        """The frames from `start` to before `end`."""
+        rows = slice(start, end)
+        return Tracks(self.formants[rows], self.voicing[rows], self.breath[rows], self.nasality[rows], self.noise[rows])
+
 
 def build_tracks(plan: Plan) -> Tracks:
     """Control tracks of a plan; the formants are those of an adult man, unscaled."""

@@ -1,7 +1,8 @@
 """What picture and sound themselves say: invisible marks and fingerprint, read in the sandbox.
 
-`python -m compliance.sandbox LIMITS compliance.inspection.examine FILE` reads `{"keys": [{"id", "key"}], "searched_s"}`
-from standard input. No Django here: this is the side that touches untrusted bytes.
+`python -m compliance.sandbox LIMITS compliance.inspection.examine FILE` reads `{"keys": [{"id", "key", "marks"}],
+"searched_s"}` from standard input; `marks` are those given out under the key, newest first. No Django here: this is the
+side that touches untrusted bytes.
 """
 
 from __future__ import annotations
@@ -84,7 +85,15 @@ class Sampler:
             yield frame
 
 
-def examine(path: Path, keys: Sequence[Key], searched_s: float = math.inf) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Marking:
+    """A key, and the marks given out under it: a poor copy shows too little to tell any mark, but one of these."""
+
+    key: Key
+    given_out: tuple[int, ...] = ()
+
+
+def examine(path: Path, markings: Sequence[Marking], searched_s: float = math.inf) -> dict[str, Any]:
     """Marks and fingerprint of one file. Older keys are tried, newest first, only while nothing is found.
 
     searched_s: from there on cut, turned and distorted pictures are not looked for, only scaled and mirrored ones; at 0
@@ -93,27 +102,27 @@ def examine(path: Path, keys: Sequence[Key], searched_s: float = math.inf) -> di
     Raises:
         BadInput: file_empty, file_not_media, file_unreadable, file_without_picture, picture_too_large.
     """
-    first, *older = keys
+    first, *older = markings
     found = _examine_with(path, first, searched_s)
-    for key in older:
+    for marking in older:
         if found["marks"]:
             break
-        found["marks"] = _examine_with(path, key, searched_s)["marks"]
+        found["marks"] = _examine_with(path, marking, searched_s)["marks"]
     return found
 
 
-def _examine_with(path: Path, key: Key, searched_s: float) -> dict[str, Any]:
+def _examine_with(path: Path, marking: Marking, searched_s: float) -> dict[str, Any]:
     with path.open("rb") as stream:
         name = demuxer_for(stream.read(16))
         stream.seek(0)
         try:
             with av.open(stream, format=name, metadata_errors="ignore") as container:
-                return _examine_container(container, key, searched_s)
+                return _examine_container(container, marking, searched_s)
         except (av.error.FFmpegError, ValueError) as error:
             raise BadInput("file_unreadable", f"The file cannot be decoded: {error}.") from error
 
 
-def _examine_container(container: Any, key: Key, searched_s: float) -> dict[str, Any]:
+def _examine_container(container: Any, marking: Marking, searched_s: float) -> dict[str, Any]:
     if not container.streams.video:
         raise BadInput("file_without_picture", "The file holds no picture; only pictures can be checked so far.")
     video = container.streams.video[0]
@@ -123,8 +132,8 @@ def _examine_container(container: Any, key: Key, searched_s: float) -> dict[str,
     duration = float(container.duration or av.time_base) / av.time_base
     sampler = Sampler(expected_s=min(max(duration, 1.0), MAX_SECONDS))
     frames = sampler.watch(container.decode(video))
-    marks = [_mark_json(found, key) for found in _picture_marks(frames, key, searched_s)]
-    marks += _sound_marks(container, key, search_speed=searched_s > 0)
+    marks = [_mark_json(found, marking.key) for found in _picture_marks(frames, marking, searched_s)]
+    marks += _sound_marks(container, marking.key, search_speed=searched_s > 0)
     return {
         "picture": {
             "codec": video.codec_context.name,
@@ -138,10 +147,11 @@ def _examine_container(container: Any, key: Key, searched_s: float) -> dict[str,
     }
 
 
-def _picture_marks(frames: Iterator[av.VideoFrame], key: Key, searched_s: float) -> list[Detection]:
+def _picture_marks(frames: Iterator[av.VideoFrame], marking: Marking, searched_s: float) -> list[Detection]:
     """The frame on the border is read by neither part; about five a second are."""
     searched = takewhile(lambda frame: float(frame.time or 0.0) < searched_s, frames)
-    return detect_frames(searched, key) + detect_frames(frames, key, search=False)
+    found = detect_frames(searched, marking.key, known=marking.given_out)
+    return found + detect_frames(frames, marking.key, search=False, known=marking.given_out)
 
 
 def _sound_marks(container: Any, key: Key, *, search_speed: bool) -> list[dict[str, Any]]:
@@ -185,8 +195,14 @@ def main(argv: list[str]) -> dict[str, Any]:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     order = json.load(sys.stdin)
-    keys = [Key(id=item["id"], secret=base64.b64decode(item["key"])) for item in order["keys"]]
-    return examine(Path(argv[0]), keys, float(order.get("searched_s", math.inf)))
+    markings = [
+        Marking(
+            Key(id=item["id"], secret=base64.b64decode(item["key"])),
+            tuple(int(mark, 16) for mark in item.get("marks", ())),
+        )
+        for item in order["keys"]
+    ]
+    return examine(Path(argv[0]), markings, float(order.get("searched_s", math.inf)))
 
 
 if __name__ == "__main__":

@@ -37,8 +37,16 @@ from compliance.provenance.report import ProvenanceReport
 from compliance.provenance.selectors import read_aigc, read_provenance
 from compliance.release.fingerprint import FrameHash, matched_share
 from compliance.release.models import Release
-from compliance.release.selectors import broadcast_slice, mark_is_registered, release_by_mark, release_by_sha256
+from compliance.release.selectors import (
+    broadcast_slice,
+    mark_is_registered,
+    newest_marks,
+    release_by_mark,
+    release_by_sha256,
+)
 from compliance.sandbox import Limits, run_sandboxed
+
+_KNOWN_MARKS = 20_000  # as many as the reader compares a poor copy with (`watermark.known_marks`)
 
 Json = dict[str, Any]
 Progress = Callable[[float, str], None]
@@ -171,7 +179,11 @@ def _examine(path: Path, progress: Progress, searched_s: float | None = None) ->
     current = custody.key_id(KeyPurpose.WATERMARK)
     ids = [current, *(i for i in custody.key_ids(KeyPurpose.WATERMARK) if i != current)]
     keys = [
-        {"id": key_id, "key": base64.b64encode(custody.secret(KeyPurpose.WATERMARK, key_id)).decode()}
+        {
+            "id": key_id,
+            "key": base64.b64encode(custody.secret(KeyPurpose.WATERMARK, key_id)).decode(),
+            "marks": newest_marks(key_id, _KNOWN_MARKS),
+        }
         for key_id in ids
     ]
     return run_sandboxed(

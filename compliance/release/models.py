@@ -131,6 +131,9 @@ class Mark(models.Model):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["take", "slice"], name="mark_one_per_slice"),
         ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["key_id", "-created_at", "-value"], name="mark_newest_of_a_key"),
+        ]
 
     def __str__(self) -> str:
         return self.value

@@ -45,6 +45,12 @@ def mark_is_registered(value: str) -> bool:
     return Mark.objects.filter(pk=value).exists()
 
 
+def newest_marks(key_id: str, most: int) -> list[str]:
+    """The marks that were given out last under a watermark key, newest first."""
+    given_out = Mark.objects.filter(key_id=key_id).order_by("-created_at", "-value")
+    return list(given_out.values_list("value", flat=True)[:most])
+
+
 def live_permit(take: Take, now: datetime) -> Permit | None:
     """The newest permit of the take that is neither revoked nor expired."""
     return take.permits.filter(revoked_at__isnull=True, expires_at__gt=now).first()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from avatars.media import Encoding, write_mp4
 from compliance import storage
 from compliance.errors import BadInput
 from compliance.inspection.models import Inspection, InspectionState
-from compliance.inspection.services import inspect_file
+from compliance.inspection.services import inspect_file, marks_in
 from compliance.keys.errors import KeyAccessDenied
 from compliance.ledger.sequencer import sequence_once
-from compliance.release.models import Release
+from compliance.release.models import Mark, Release
 from tests.road import World, disclosure_of, rendering_of, scenery, tone
 from watermark import embed_frames
 
@@ -81,6 +82,26 @@ def test_a_release_its_copies_and_its_forgeries(
         write_mp4(foreign, _another_film(), fps=25, encoding=Encoding())
         found = inspect_file(foreign)
         assert (found["verdict"]["code"], found["trace"]) == ("nothing_found", None)
+
+
+def test_a_copy_too_poor_to_tell_any_mark_is_known_by_the_registry(
+    world: World, released: tuple[Release, Path, Any], tmp_path: Path
+) -> None:
+    release, outside, _pattern = released
+    poor = tmp_path / "poor.mp4"
+    write_mp4(poor, _first_second(outside), fps=25, encoding=Encoding(preset="veryfast", crf=24))
+    with world.as_role("inspector"):
+        found = marks_in(poor, searched_s=0.0)
+        assert [mark["mark"] for mark in found] == [release.mark_id]
+        Mark.objects.update(key_id="another")  # the registry does not know it under this key
+        assert marks_in(poor, searched_s=0.0) == []
+
+
+def _first_second(clip: Path) -> Iterator[av.VideoFrame]:
+    with av.open(str(clip)) as container:
+        for frame in islice(container.decode(video=0), 25):
+            frame.pts = None
+            yield frame
 
 
 def _another_film() -> Iterator[av.VideoFrame]:

@@ -330,3 +330,13 @@ def test_command_line_writes_a_wave_file(tmp_path) -> None:  # type: ignore[no-u
     refused = subprocess.run([*command[:3], "", "--out", str(out)], capture_output=True, text=True)
     assert refused.returncode == 2
     assert "text_empty" in refused.stderr
+
+
+@pytest.mark.parametrize("frames", [1, 97, 100_000])
+def test_speech_does_not_depend_on_how_much_of_it_is_in_memory_at_once(
+    monkeypatch: pytest.MonkeyPatch, frames: int
+) -> None:
+    whole = speak("Hush, six sheep sat by the shop.", "en", Voice(breathiness=0.4)).samples
+    monkeypatch.setattr("avatars.speech.formant._BLOCK", frames)
+    parts = speak("Hush, six sheep sat by the shop.", "en", Voice(breathiness=0.4)).samples
+    np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-7)
