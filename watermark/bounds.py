@@ -43,6 +43,16 @@ def tail_of(amplitudes: Amplitudes, total: float, alternatives: float) -> float:
     return min(1.0, math.exp(min(0.0, math.log(alternatives) + exponent)))
 
 
+def needed_total(amplitudes: Amplitudes, p: float, alternatives: float) -> float:
+    """The sum of a_k cos(t_k) from which on `tail_of` says at most p, or a little more than that."""
+    energy = float((amplitudes**2).sum())
+    if energy == 0:
+        return math.inf
+    least = math.log(alternatives) - math.log(p)
+    slopes = 2 * math.sqrt(least / energy) * _SLOPES
+    return float(((_log_i0(slopes[:, None] * amplitudes).sum(axis=1) + least) / slopes).min())
+
+
 def _log_i0(x: Amplitudes) -> Amplitudes:
     """ln I0, without overflow: I0(x) <= exp(x) far beyond where `np.i0` ends."""
     bounded: Amplitudes = np.where(x < _LARGEST, np.log(np.i0(np.minimum(x, _LARGEST))), x)

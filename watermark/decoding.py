@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from watermark.bounds import ALL_MARKS, tail_of
+from watermark.bounds import ALL_MARKS, needed_total, tail_of
 from watermark.carriers import Carriers
 from watermark.known_marks import KnownMarks
 from watermark.lattice import frequencies
@@ -25,9 +25,8 @@ this.
 P_ACCEPT_KNOWN = 3e-11
 """The same for a mark that is chosen from a list; both together keep an unmarked hour below 1e-9."""
 
-_PATHS, _MORE_PATHS = 32, 1024  # of the list decoder: six milliseconds, and ten times as much
+_PATHS, _MORE_PATHS = 32, 2048  # of the list decoder: six milliseconds, and twelve times as much
 _TOGETHER = 8  # lists that are made side by side: most of a short one is overhead, and more would leave the cache
-_CHECKED = 32  # best words of a list whose check is tried: one of 32 bits must not be tried on thousands
 _NEAR_CYCLES = 4.0  # how far a carrier's reliability is learnt from
 _PRIOR_CARRIERS = 4.0  # the mean of all weighs as much as this many carriers close by
 _LEAST_WEIGHT = 0.15
@@ -63,7 +62,7 @@ class Decoder:
         for paths in (_PATHS, _MORE_PATHS) if thorough else (_PATHS,):
             decoded = self._first(decode(self._soft(data), paths), data, sightings)
             if decoded is not None:
-                return decoded if decoded.p_false <= P_ACCEPT else None
+                return decoded
         return self._among_known(data, sightings)
 
     def first_of(self, groups: Sequence[Sequence[Sighting]]) -> Decoded | None:
@@ -73,11 +72,28 @@ class Decoder:
             data = [self._data(group) for group in some]
             lists = decode_each(np.stack([self._soft(each) for each in data]), _PATHS)
             for words, each, group in zip(lists, data, some, strict=True):
-                decoded = self._first(words, each, group)
-                if decoded is not None and decoded.p_false <= P_ACCEPT:
+                decoded = self._first(words, each, group) or self._among_known(each, group)
+                if decoded is not None:
                     return decoded
-                if decoded is None and (likeliest := self._among_known(each, group)) is not None:
-                    return likeliest
+        return None
+
+    def _first(self, words: Sequence[Bits], data: Lines, sightings: Sequence[Sighting]) -> Decoded | None:
+        """The best word that is no chance and whose check holds; one more attempt.
+
+        The bound comes first: of a list of thousands, few words reach it, and no others' check of 32 bits is tried.
+        """
+        self.attempts += 1
+        soft, amplitudes = self._soft(data), np.abs(data)
+        needed = needed_total(amplitudes, P_ACCEPT, ALL_MARKS * self.attempts)
+        if _agreement(words[0], soft) < needed:
+            return None
+        for bits, agreeing in zip(words, _agreement(np.stack(words), soft), strict=True):
+            if agreeing < needed:
+                return None  # the words are in order, so none of the others reaches it
+            mark = self._payload.mark(bits)
+            if mark is not None:
+                p_false = min(P_ACCEPT, tail_of(amplitudes, agreeing, ALL_MARKS * self.attempts))
+                return Decoded(mark, p_false, sightings)
         return None
 
     def _among_known(self, data: Lines, sightings: Sequence[Sighting]) -> Decoded | None:
@@ -87,16 +103,6 @@ class Decoder:
         mark, agreeing = self._known.best(self._soft(data))
         p_false = tail_of(np.abs(data), agreeing, float(len(self._known) * self.attempts))
         return Decoded(mark, p_false, sightings) if p_false <= P_ACCEPT_KNOWN else None
-
-    def _first(self, words: Sequence[Bits], data: Lines, sightings: Sequence[Sighting]) -> Decoded | None:
-        """The best word whose check holds, with its bound, whatever that is; one more attempt."""
-        self.attempts += 1
-        for bits in words[:_CHECKED]:
-            mark = self._payload.mark(bits)
-            if mark is not None:
-                agreeing = float((self._soft(data) * (1.0 - 2.0 * encode(bits))).sum())
-                return Decoded(mark, tail_of(np.abs(data), agreeing, ALL_MARKS * self.attempts), sightings)
-        return None
 
     def _data(self, sightings: Sequence[Sighting]) -> Lines:
         """complex128[512]: the data carriers of the weighted sum, each as far as it is to be believed."""
@@ -122,3 +128,9 @@ class Decoder:
             return np.ones(len(near))
         weights: npt.NDArray[np.float64] = np.maximum(near / mean, _LEAST_WEIGHT)
         return weights
+
+
+def _agreement(words: Bits, soft: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """float64[...]: the sum of the soft bits by the signs of the code words of uint8[..., 96]."""
+    agreeing: npt.NDArray[np.float64] = (1.0 - 2.0 * encode(words)) @ soft
+    return agreeing

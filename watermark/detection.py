@@ -297,13 +297,14 @@ class _Detector:
         return self._decoder.decode(aligned, thorough=score >= _PROMISING) if score >= _MIN_JOINT_SYNC else None
 
     def _decode_apart(self, sightings: Sequence[Sighting]) -> Decoded | None:
-        """Decodes windows that show the tile by themselves, all or in halves: the mark may change half-way.
+        """Decodes windows that show the tile by themselves, all or in halves: the mark may change half-way. A single
+        one has been decoded already.
 
         Windows that were each moved to where they like it best add up to a high score whatever they hold, so what one
         of them reaches says how promising they are; and a still picture shows its noise in every half, so once.
         """
         clear = [s for s in sightings if s.score >= _MIN_SYNC]
-        if math.hypot(*(s.score for s in clear)) < _MIN_SUM_SYNC:
+        if len(sightings) == 1 or math.hypot(*(s.score for s in clear)) < _MIN_SUM_SYNC:
             return None
         promising = max(s.score for s in clear) >= _PROMISING
         decoded = self._decoder.decode(clear, thorough=promising)
