@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,13 +17,15 @@ from avatars.copies import stripped_copy
 from avatars.media import Encoding, write_mp4
 from compliance import storage
 from compliance.errors import BadInput
+from compliance.inspection import services
+from compliance.inspection.examine import Marking, examine
 from compliance.inspection.models import Inspection, InspectionState
 from compliance.inspection.services import inspect_file, marks_in
 from compliance.keys.errors import KeyAccessDenied
 from compliance.ledger.sequencer import sequence_once
 from compliance.release.models import Mark, Release
 from tests.road import World, disclosure_of, rendering_of, scenery, tone
-from watermark import embed_frames
+from watermark import Key, embed_frames, make_pattern
 
 pytestmark = [pytest.mark.django_db, pytest.mark.pictures]
 
@@ -84,17 +87,34 @@ def test_a_release_its_copies_and_its_forgeries(
         assert (found["verdict"]["code"], found["trace"]) == ("nothing_found", None)
 
 
-def test_a_copy_too_poor_to_tell_any_mark_is_known_by_the_registry(
-    world: World, released: tuple[Release, Path, Any], tmp_path: Path
+def test_the_reader_is_told_which_marks_were_given_out_newest_first(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    release, outside, _pattern = released
-    poor = tmp_path / "poor.mp4"
-    write_mp4(poor, _first_second(outside), fps=25, encoding=Encoding(preset="veryfast", crf=24))
+    orders: list[dict[str, Any]] = []
+
+    def examined(*_arguments: Any, stdin: bytes, **_more: Any) -> dict[str, Any]:
+        orders.append(json.loads(stdin))
+        return {"marks": []}
+
+    monkeypatch.setattr(services, "run_sandboxed", examined)
+    older, newer = (world.permitted(text=text).permits.get().mark_id for text in ("早。", "晚。"))
     with world.as_role("inspector"):
-        found = marks_in(poor, searched_s=0.0)
-        assert [mark["mark"] for mark in found] == [release.mark_id]
-        Mark.objects.update(key_id="another")  # the registry does not know it under this key
-        assert marks_in(poor, searched_s=0.0) == []
+        marks_in(tmp_path / "any.mp4")
+        assert orders[0]["keys"][0]["marks"] == [newer, older]
+        Mark.objects.update(key_id="another")
+        marks_in(tmp_path / "any.mp4")
+        assert orders[1]["keys"][0]["marks"] == []
+
+
+def test_a_copy_too_poor_to_tell_any_mark_tells_one_that_was_given_out(tmp_path: Path) -> None:
+    key, mark, poor = Key("test-key", bytes(range(32))), 0x1234567890ABCDEF, tmp_path / "poor.mp4"
+    release = tmp_path / "release.mp4"
+    marked = embed_frames(scenery(width=1280, height=720), make_pattern(key, mark))
+    write_mp4(release, marked, fps=25, encoding=Encoding())
+    write_mp4(poor, _first_second(release), fps=25, encoding=Encoding(preset="veryfast", crf=24))
+    for given_out, read in (((77, mark, 78), [f"{mark:016x}"]), ((77, 78), []), ((), [])):
+        found = examine(poor, [Marking(key, given_out)], searched_s=0.0)
+        assert [one["mark"] for one in found["marks"]] == read
 
 
 def _first_second(clip: Path) -> Iterator[av.VideoFrame]:
