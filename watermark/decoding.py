@@ -43,7 +43,7 @@ class Decoded(NamedTuple):
 class Decoder:
     """Decodes sums of sightings and counts how often it tried, for every attempt is another chance of error."""
 
-    def __init__(self, carriers: Carriers, payload: Payload, known: KnownMarks | None = None) -> None:
+    def __init__(self, carriers: Carriers, payload: Payload, known: KnownMarks) -> None:
         self.attempts = 0
         self._known = known
         self._carriers = carriers

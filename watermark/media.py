@@ -179,10 +179,9 @@ def read_file(
     """All marks of `key` in the first video stream and the first audio stream of `source`, or in a still.
 
     search: also look for turned, cut and squeezed pictures and for sound at another speed; known: marks that were given
-    out, see `detect_frames`. What cannot be decoded is
-    passed over, so that a damaged file still tells what is left. The picture is read in stretches of about twelve
-    seconds, each of which may tell `found` its mark; `first`: one is enough, the rest is not read. Raises `BadMedia`
-    when nothing can be decoded.
+    out, see `detect_frames`. What cannot be decoded is passed over, so that a damaged file still tells what is left.
+    The picture is read in stretches of about twelve seconds, each of which may tell `found` its mark; `first`: one is
+    enough, the rest is not read. Raises `BadMedia` when nothing can be decoded.
     """
     source, wanted = Path(source), set(tracks)
     kind = kind_of(source)

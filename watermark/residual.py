@@ -167,12 +167,9 @@ class WindowSampler:
             ended = [gatherer.window(self._clock if gatherer.shape == shape else before + self._duration)]
             gatherer = None
         if gatherer is None:
-            detailed = self._fine and self._begun < DETAILED
-            most_fine = _EVERY if detailed else int(self._fine)
+            most_fine = (_EVERY if self._begun < DETAILED else 1) if self._fine else 0
             self._begun += 1
-            gatherer = _Gatherer(
-                shape, self._clock, self._tile_at_reference, self._device, self._scaler, most_fine, detailed
-            )
+            gatherer = _Gatherer(shape, self._clock, self._tile_at_reference, self._device, self._scaler, most_fine)
         gatherer.add(frame, self._clock)
         self._gatherer = gatherer
         return ended
@@ -195,7 +192,6 @@ class _Gatherer:
         device: torch.device,
         scaler: VideoReformatter,
         most_fine: int,
-        with_beside: bool,
     ) -> None:
         self.shape = shape
         self._from_s = from_s
@@ -205,7 +201,6 @@ class _Gatherer:
         self._scaler = scaler
         self._lumas: list[Tensor] = []
         self._beside: list[Tensor] = []
-        self._with_beside = with_beside
         self._most_fine = most_fine
         self._fine: dict[bool, list[Tensor]] = {True: [], False: []}
         self._tile = (0.0, 0.0)
@@ -217,7 +212,7 @@ class _Gatherer:
         # A frame that an encoder coded by itself keeps most of the mark; what follows may only repeat it.
         last = self._last_key if frame.key_frame else self._last_read
         if clock - last < _FRAME_GAP_S:
-            if self._with_beside and len(self._beside) < len(self._lumas) and clock - self._last_read >= _BESIDE_GAP_S:
+            if self._wants_beside(clock):
                 self._beside.append(self._seen(frame))
             return
         self._last_read = clock
@@ -230,6 +225,11 @@ class _Gatherer:
     def _seen(self, frame: av.VideoFrame) -> Tensor:
         luma, self._tile = reference_luma(frame, self._tile_at_reference, self._scaler)
         return luma.to(self._device, torch.uint8)
+
+    def _wants_beside(self, clock: float) -> bool:
+        """Where all frames are kept in detail, one between two that are read."""
+        between = clock - self._last_read >= _BESIDE_GAP_S and len(self._beside) < len(self._lumas)
+        return self._most_fine > 1 and between
 
     def _wants_fine(self, frame: av.VideoFrame) -> bool:
         if self._most_fine != 1:

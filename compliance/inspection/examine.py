@@ -90,7 +90,7 @@ class Marking:
     """A key, and the marks given out under it: a poor copy shows too little to tell any mark, but one of these."""
 
     key: Key
-    given_out: tuple[int, ...] = ()
+    given_out: tuple[int, ...]
 
 
 def examine(path: Path, markings: Sequence[Marking], searched_s: float = math.inf) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def main(argv: list[str]) -> dict[str, Any]:
     markings = [
         Marking(
             Key(id=item["id"], secret=base64.b64decode(item["key"])),
-            tuple(int(mark, 16) for mark in item.get("marks", ())),
+            tuple(int(mark, 16) for mark in item["marks"]),
         )
         for item in order["keys"]
     ]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watermark import BadMark, Key, parse_mark
-from watermark.bounds import needed_score, tail, tail_of
+from watermark.bounds import needed_score, needed_total, tail, tail_of
 from watermark.payload import INFO_BITS, Payload
 from watermark.polar import CODE_BITS, LIST_SIZE, decode, decode_each, encode
 
@@ -124,3 +124,23 @@ def test_the_bound_of_given_amplitudes_ends_where_all_agree() -> None:
 def test_the_needed_score_is_where_the_bound_falls_to_p() -> None:
     assert tail(needed_score(1e-12, 2.0**64), 2.0**64) == pytest.approx(1e-12)
     assert tail(0.0, 1) == tail(-3.0, 1) == 1.0
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32), p=st.sampled_from([1e-6, 5e-11, 1e-15]),
+    alternatives=st.sampled_from([1.0, 2e4, 2.0**70]),
+)  # fmt: skip
+def test_the_needed_sum_is_where_the_bound_falls_to_p(seed: int, p: float, alternatives: float) -> None:
+    amplitudes = np.random.default_rng(seed).rayleigh(1.0, 512)
+    needed = needed_total(amplitudes, p, alternatives)
+    assert tail_of(amplitudes, needed, alternatives) == pytest.approx(p, rel=0.1)
+    assert tail_of(amplitudes, 0.97 * needed, alternatives) > p > tail_of(amplitudes, 1.03 * needed, alternatives)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_a_list_is_in_the_order_of_agreement(seed: int) -> None:
+    soft = np.random.default_rng(seed).normal(0, 1, CODE_BITS)
+    agreeing = (1.0 - 2.0 * encode(np.stack(decode(soft, 64)))) @ soft
+    assert bool((np.diff(agreeing) <= 1e-9).all())
