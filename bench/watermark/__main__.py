@@ -57,7 +57,7 @@ def _run(part: str, clips: Sequence[Clip], options: argparse.Namespace) -> bool:
         report.show_attacks(rows, f"Attacks: {time.monotonic() - begun:.0f} s")
         if options.json:
             report.write_json(rows, options.json)
-        return not any(row.held is False for row in rows)
+        return not any(row.held() is False for row in rows)
     if part == "speed":
         figures = speed.rows(clips, _attack_rows(clips, options), options.folder, options.seconds)
     else:

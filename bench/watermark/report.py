@@ -27,14 +27,14 @@ def show_clips(clips: Sequence[Clip]) -> None:
 
 
 def show_attacks(rows: Sequence[Row], title: str) -> None:
-    """The table of attacks."""
+    """The table of attacks; in brackets, and `+` where one is named, what the registry's list brings back."""
     table = Table(title=title, title_justify="left", caption=machine(), caption_justify="left")
     for name in ("attack", "class", "target 10 s / 1 s / frame", "10 s", "1 s", "frame", "CPU s", "verdict", "lost"):
         table.add_column(name, justify="right" if name in ("10 s", "1 s", "frame", "CPU s") else "left")
     for row in rows:
-        counts = ["{}/{}".format(*row.share(length)) for length in LENGTHS]
+        counts = [_counts(row, length) for length in LENGTHS]
         verdict = _verdict(row)
-        style = "bold red" if row.held is False else ""
+        style = "bold red" if row.held() is False else ""
         cells = (row.attack.name, row.attack.kind, asked(row.attack.target), *counts, f"{row.cpu_s:.1f}", verdict)
         table.add_row(*cells, "; ".join(row.lost), style=style)
     _CONSOLE.print(table)
@@ -47,7 +47,16 @@ def show_attacks(rows: Sequence[Row], title: str) -> None:
 def _verdict(row: Row) -> str:
     if row.wrong:
         return f"WRONG MARK in {', '.join(row.wrong)}"
-    return {True: "held", False: "MISSED", None: ""}[row.held]
+    if row.held() is False:
+        return "MISSED, held with the list" if row.held(listed=True) else "MISSED"
+    return "held" if row.held() else ""
+
+
+def _counts(row: Row, length: str) -> str:
+    """`7/9`, or `7/9 (9)` where the registry's list brings back what the key alone does not show."""
+    alone, of = row.share(length)
+    listed, _ = row.share(length, listed=True)
+    return f"{alone}/{of}" if listed == alone else f"{alone}/{of} ({listed})"
 
 
 def show_figures(rows: Sequence[Figure], title: str) -> bool:
@@ -80,8 +89,9 @@ def write_json(rows: Sequence[Row], path: Path) -> None:
     found = {
         row.attack.name: {
             "target": asdict(row.attack.target),
-            "held": row.held,
-            "clips": {name: {k: asdict(r) for k, r in of_clip.items()} for name, of_clip in row.readings.items()},
+            "held": row.held(),
+            "held_with_list": row.held(listed=True),
+            "clips": {name: asdict(of_clip) for name, of_clip in row.readings.items()},
         }
         for row in rows
     }
