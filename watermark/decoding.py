@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from watermark.bounds import ALL_MARKS, needed_total, tail_of
 from watermark.carriers import Carriers
+from watermark.code_words import MORE_PATHS, PATHS, first_valid
 from watermark.known_marks import KnownMarks
 from watermark.lattice import frequencies
 from watermark.payload import Payload
-from watermark.polar import Bits, decode, decode_each, encode
+from watermark.polar import Bits, decode, decode_each
 from watermark.spectrum import Lines
 from watermark.synchronisation import Sighting
 
@@ -25,7 +26,6 @@ this.
 P_ACCEPT_KNOWN = 3e-11
 """The same for a mark that is chosen from a list; both together keep an unmarked hour below 1e-9."""
 
-_PATHS, _MORE_PATHS = 32, 2048  # of the list decoder: six milliseconds, and twelve times as much
 _TOGETHER = 8  # lists that are made side by side: most of a short one is overhead, and more would leave the cache
 _NEAR_CYCLES = 4.0  # how far a carrier's reliability is learnt from
 _PRIOR_CARRIERS = 4.0  # the mean of all weighs as much as this many carriers close by
@@ -59,7 +59,7 @@ class Decoder:
         thorough: whether more paths are worth it where the first ones show nothing.
         """
         data = self._data(sightings)
-        for paths in (_PATHS, _MORE_PATHS) if thorough else (_PATHS,):
+        for paths in (PATHS, MORE_PATHS) if thorough else (PATHS,):
             decoded = self._first(decode(self._soft(data), paths), data, sightings)
             if decoded is not None:
                 return decoded
@@ -70,7 +70,7 @@ class Decoder:
         for start in range(0, len(groups), _TOGETHER):
             some = groups[start : start + _TOGETHER]
             data = [self._data(group) for group in some]
-            lists = decode_each(np.stack([self._soft(each) for each in data]), _PATHS)
+            lists = decode_each(np.stack([self._soft(each) for each in data]), PATHS)
             for words, each, group in zip(lists, data, some, strict=True):
                 decoded = self._first(words, each, group) or self._among_known(each, group)
                 if decoded is not None:
@@ -78,23 +78,15 @@ class Decoder:
         return None
 
     def _first(self, words: Sequence[Bits], data: Lines, sightings: Sequence[Sighting]) -> Decoded | None:
-        """The best word that is no chance and whose check holds; one more attempt.
-
-        The bound comes first: of a list of thousands, few words reach it, and no others' check of 32 bits is tried.
-        """
+        """The best word that is no chance and whose check holds; one more attempt."""
         self.attempts += 1
-        soft, amplitudes = self._soft(data), np.abs(data)
+        amplitudes = np.abs(data)
         needed = needed_total(amplitudes, P_ACCEPT, ALL_MARKS * self.attempts)
-        if _agreement(words[0], soft) < needed:
+        word = first_valid(words, self._soft(data), needed, self._payload)
+        if word is None:
             return None
-        for bits, agreeing in zip(words, _agreement(np.stack(words), soft), strict=True):
-            if agreeing < needed:
-                return None  # the words are in order, so none of the others reaches it
-            mark = self._payload.mark(bits)
-            if mark is not None:
-                p_false = min(P_ACCEPT, tail_of(amplitudes, agreeing, ALL_MARKS * self.attempts))
-                return Decoded(mark, p_false, sightings)
-        return None
+        p_false = min(P_ACCEPT, tail_of(amplitudes, word.agreeing, ALL_MARKS * self.attempts))
+        return Decoded(word.mark, p_false, sightings)
 
     def _among_known(self, data: Lines, sightings: Sequence[Sighting]) -> Decoded | None:
         """That of the known marks which the sum shows; the attempt has been counted."""
@@ -128,9 +120,3 @@ class Decoder:
             return np.ones(len(near))
         weights: npt.NDArray[np.float64] = np.maximum(near / mean, _LEAST_WEIGHT)
         return weights
-
-
-def _agreement(words: Bits, soft: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """float64[...]: the sum of the soft bits by the signs of the code words of uint8[..., 96]."""
-    agreeing: npt.NDArray[np.float64] = (1.0 - 2.0 * encode(words)) @ soft
-    return agreeing

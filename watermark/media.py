@@ -213,7 +213,7 @@ def read_file(
     if "sound" in present & wanted:
         rate, blocks = decoded_samples(source)
         heard = clock.of_samples(blocks, rate)
-        sound = _tolerant_of_broken_sound(heard, rate, key, search=search, alone=not has_picture)
+        sound = _tolerant_of_broken_sound(heard, rate, key, search=search, known=known, alone=not has_picture)
     return MediaReading(kind.value, clock.seconds, tuple(picture), tuple(sound))
 
 
@@ -232,11 +232,11 @@ def _teller(found: Found | None) -> Callable[[float, list[Detection]], None] | N
 
 
 def _tolerant_of_broken_sound(
-    blocks: Iterable[Samples], rate: int, key: Key, *, search: bool, alone: bool
+    blocks: Iterable[Samples], rate: int, key: Key, *, search: bool, known: Sequence[int], alone: bool
 ) -> list[SoundDetection]:
     """A broken sound track does not keep the picture from being read."""
     try:
-        return detect_sound(blocks, rate, key, search_speed=search)
+        return detect_sound(blocks, rate, key, search_speed=search, known=known)
     except BadMedia:
         if alone:
             raise

@@ -133,7 +133,7 @@ def _examine_container(container: Any, marking: Marking, searched_s: float) -> d
     sampler = Sampler(expected_s=min(max(duration, 1.0), MAX_SECONDS))
     frames = sampler.watch(container.decode(video))
     marks = [_mark_json(found, marking.key) for found in _picture_marks(frames, marking, searched_s)]
-    marks += _sound_marks(container, marking.key, search_speed=searched_s > 0)
+    marks += _sound_marks(container, marking, search_speed=searched_s > 0)
     return {
         "picture": {
             "codec": video.codec_context.name,
@@ -154,15 +154,16 @@ def _picture_marks(frames: Iterator[av.VideoFrame], marking: Marking, searched_s
     return found + detect_frames(frames, marking.key, search=False, known=marking.given_out)
 
 
-def _sound_marks(container: Any, key: Key, *, search_speed: bool) -> list[dict[str, Any]]:
+def _sound_marks(container: Any, marking: Marking, *, search_speed: bool) -> list[dict[str, Any]]:
     """Marks in the first audio track; sound that cannot be decoded keeps nobody from seeing the picture's."""
     if not container.streams.audio:
         return []
     try:
         container.seek(0)
         track = container.streams.audio[0]
-        detections = detect_sound(_samples(container, track), track.rate, key, search_speed=search_speed)
-        return [_mark_json(found, key) for found in detections]
+        sound, known = _samples(container, track), marking.given_out
+        detections = detect_sound(sound, track.rate, marking.key, search_speed=search_speed, known=known)
+        return [_mark_json(found, marking.key) for found in detections]
     except (av.error.FFmpegError, BadMedia):
         return []
 

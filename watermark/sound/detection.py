@@ -18,14 +18,13 @@ from watermark.sound.synchronisation import Alignment, Synchroniser, cells_at
 from watermark.sound.timeline import BIN_S, likelihoods, stretches
 from watermark.sound.whitening import evened, whitened
 
-P_ACCEPT = 1e-12
-"""A mark is reported only if the bound on its being chance, all attempts counted, is at most this."""
+MIN_SYNC = 4.2
+"""Score of a start that is worth a decoding: few without a mark reach it, few that can be read stay below."""
 
 _PIECE_S = 20.0
 _LONGEST_S = 36.0  # even at the highest tempo less than a cycle, so that no cell is read twice
 _SPANS_S = (10.0, 5.0)  # lengths in which a piece is read if the whole does not settle it
-_MIN_SYNC = 4.8  # stretches without a mark seldom reach this at their best start; saves hopeless decodings
-_STARTS = 2
+_STARTS = 4
 _VIEWS = ((0.5, 1.0), (1.4, 4.0))  # exponents of `evened` and doubts of `whitened`: as it is; under music or noise
 _SEARCH_S = 12.0
 _EXPLAINED = 0.7
@@ -55,14 +54,20 @@ class SoundDetection:
 
 
 def detect_sound(
-    blocks: Iterable[npt.NDArray[np.float32]], sample_rate: int, key: Key, *, search_speed: bool = True
+    blocks: Iterable[npt.NDArray[np.float32]],
+    sample_rate: int,
+    key: Key,
+    *,
+    search_speed: bool = True,
+    known: Sequence[int] = (),
 ) -> list[SoundDetection]:
     """All marks of `key` in the blocks float32[channels, n], in order of time; empty when there is none.
 
-    search_speed: also look for sound played faster, slower, higher or lower. Memory does not grow with the length of
-    the sound, except for a few numbers for each second in which a mark is found. Raises `BadMedia`.
+    search_speed: also look for sound played faster, slower, higher or lower; known: marks that were given out, as
+    `watermark.detect_frames` takes them. Memory does not grow with the length of the sound, except for a few numbers
+    for each second in which a mark is found. Raises `BadMedia`, and `BadMark` for known marks outside 64 bits.
     """
-    detector = _Detector(key, search_speed=search_speed)
+    detector = _Detector(key, search_speed=search_speed, known=known)
     found: list[SoundDetection] = []
     for piece in spectrograms(blocks, sample_rate, least_s=_LONGEST_S - _PIECE_S, most_s=_LONGEST_S):
         found += detector.read(piece)
@@ -90,8 +95,8 @@ class _Reading:
 class _Detector:
     """Reads pieces in order; remembers which speeds worked."""
 
-    def __init__(self, key: Key, *, search_speed: bool) -> None:
-        self._reader = Reader(key)
+    def __init__(self, key: Key, *, search_speed: bool, known: Sequence[int]) -> None:
+        self._reader = Reader(key, known)
         self._synchroniser = Synchroniser(self._reader.carriers)
         self._search_speed = search_speed
         self._speeds = [(1.0, 1.0)]
@@ -126,10 +131,10 @@ class _Detector:
                 continue
             part = white[begin:end]
             for found in self._synchroniser.peaks(part, piece.frames_per_s, tempo, pitch, _STARTS):
-                if found.score < _MIN_SYNC:
+                if found.score < MIN_SYNC:
                     break
                 decoded = self._reader.decode(cells_at(part, piece.frames_per_s, found))
-                if decoded is None or decoded[1] > P_ACCEPT:
+                if decoded is None:
                     continue
                 reading = self._reading(piece, white, found._replace(start=found.start + begin), decoded)
                 readings.append(reading)
@@ -147,6 +152,8 @@ class _Detector:
         window = np.ones(min(_EXPLAINED_ROWS, len(agree)))
         local = np.convolve(agree, window, "same") / np.sqrt(np.convolve(energy, window, "same") + 1e-9)
         shown = local >= _EXPLAINED_SCORE
+        if not shown.any():
+            shown[:] = True  # so weak that it takes the whole to see it
         mean = float(agree[shown].sum() / max(1e-9, energy[shown].sum()))
         nearest = np.clip(np.searchsorted(cells.frames, np.arange(len(white))), 0, len(shown) - 1)
         return _Reading(
