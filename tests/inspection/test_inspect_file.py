@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -25,7 +26,9 @@ from compliance.keys.errors import KeyAccessDenied
 from compliance.ledger.sequencer import sequence_once
 from compliance.release.models import Mark, Release
 from tests.road import World, disclosure_of, rendering_of, scenery, tone
+from tests.watermark.sound.sounds import speech
 from watermark import Key, embed_frames, make_pattern
+from watermark.sound import embed_sound, make_sound_pattern
 
 pytestmark = [pytest.mark.django_db, pytest.mark.pictures]
 
@@ -115,6 +118,16 @@ def test_a_copy_too_poor_to_tell_any_mark_tells_one_that_was_given_out(tmp_path:
     for given_out, read in (((77, mark, 78), [f"{mark:016x}"]), ((77, 78), []), ((), [])):
         found = examine(poor, [Marking(key, given_out)], searched_s=0.0)
         assert [one["mark"] for one in found["marks"]] == read
+
+
+def test_sound_too_noisy_to_tell_any_mark_tells_one_that_was_given_out(tmp_path: Path) -> None:
+    key, mark, noisy, rate = Key("test-key", bytes(range(32))), 0x1234567890ABCDEF, tmp_path / "noisy.mp4", 48_000
+    (spoken,) = np.concatenate([*embed_sound([speech("zh", 6.0)], make_sound_pattern(key, mark), rate)], axis=1)
+    drowned = spoken + np.random.default_rng(1).normal(0, np.sqrt(np.square(spoken).mean() / 10), spoken.shape)
+    write_mp4(noisy, scenery(6 * 25), fps=25, sound=[drowned.astype(np.float32)], rate=rate)
+    for given_out, read in (((77, mark, 78), [("sound", f"{mark:016x}")]), ((77, 78), []), ((), [])):
+        found = examine(noisy, [Marking(key, given_out)], searched_s=0.0)
+        assert [(one["track"], one["mark"]) for one in found["marks"]] == read
 
 
 def _first_second(clip: Path) -> Iterator[av.VideoFrame]:
