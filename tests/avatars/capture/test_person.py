@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from avatars import faces
 from avatars.capture import CaptureLimits, CaptureReport
 from avatars.capture.check import check_capture
+from avatars.presenter.performance import rehearse
+from avatars.presenter.picture import Presenter, pose_at
 
 from .conftest import RATE, Image, Recorder, Sound, moving_pattern, syllables
 
@@ -122,3 +126,70 @@ def test_distorted_sound(person: Person, record: Recorder) -> None:
 def test_sound_of_another_moment(person: Person, record: Recorder) -> None:
     images, sound = person
     assert codes(record(images, np.roll(sound, int(1.6 * RATE))))["lips_do_not_match"] == "warning"
+
+
+# --- people and cameras as they come ---
+SHORT = CaptureLimits(min_s=3, min_speech_s=0.5)
+
+
+def glasses(image: Image, points: faces.Points) -> Image:
+    """Dark frames before both eyes, bridge and temples too."""
+    worn, eyes = image.copy(), [points[list(corners), :2].mean(axis=0) for corners in ((33, 133), (362, 263))]
+    apart = float(np.linalg.norm(eyes[1] - eyes[0]))
+    thick = max(2, round(apart * 0.05))
+    for (x, y), side in zip(eyes, (-1, 1), strict=True):
+        cv2.ellipse(worn, (int(x), int(y)), (int(apart * 0.4), int(apart * 0.32)), 0, 0, 360, (35, 25, 20), thick)
+        temple = (int(x + side * apart * 0.8), int(y - apart * 0.1))
+        cv2.line(worn, (int(x + side * apart * 0.4), int(y)), temple, (35, 25, 20), thick)
+    bridge = [(int(x - side * apart * 0.4), int(y)) for (x, y), side in zip(eyes, (-1, 1), strict=True)]
+    return np.asarray(cv2.line(worn, *bridge, (35, 25, 20), thick), np.uint8)
+
+
+def test_glasses_are_worn_by_whoever_wears_them(person: Person, record: Recorder) -> None:
+    images, sound = person
+    with faces.FaceReader() as reader:
+        worn = [glasses(image, reader.read(image)[0]) for image in images[:100]]
+    assert codes(record(worn, sound[: 4 * RATE]), SHORT) == {"face_small": "warning"}
+
+
+def aside(image: Image, points: faces.Points, degrees: float) -> Image:
+    """The head as a cylinder that turns further to the side."""
+    left, _top, right, _bottom = faces.face_box(points)
+    middle, radius = (left + right) / 2, 0.62 * (right - left)
+    columns = np.arange(image.shape[1], dtype=np.float32)
+    across = (columns - middle) / radius
+    angle = np.clip(np.arcsin(np.clip(across, -1, 1)) - np.deg2rad(degrees), -np.pi / 2, np.pi / 2)
+    x = np.where(np.abs(across) < 1, middle + radius * np.sin(angle), columns).astype(np.float32)
+    y = np.arange(image.shape[0], dtype=np.float32)
+    return np.asarray(cv2.remap(image, *np.meshgrid(x, y), cv2.INTER_LINEAR), np.uint8)
+
+
+@pytest.mark.parametrize(("turned", "severity"), [(25, "warning"), (80, "error")])
+def test_a_head_turned_aside_is_named_with_how_long(record: Recorder, turned: int, severity: str) -> None:
+    presenter, performance = Presenter(640, 360, 1), rehearse(4.0, "en", 1)
+    poses = [pose_at(performance, number) for number in range(100)]
+    images = [presenter.frame(pose) for pose in poses]
+    with faces.FaceReader() as reader:
+        for number in range(turned):
+            images[number] = presenter.frame(replace(poses[number], yaw=16.0))
+            images[number] = aside(images[number], reader.read(images[number])[0], 26.0)
+    report = check_capture(record(images, syllables(4)), limits=SHORT)
+    (found,) = [finding for finding in report.findings if finding.code == "face_turned"]
+    assert found.severity.value == severity
+    assert found.at_s == pytest.approx(0.0, abs=0.45)
+    # The longest stretch without a reading that falls below the limit, five of them a second.
+    assert 0.5 * turned / 25 <= float(found.values["seconds"]) <= turned / 25 + 0.25
+
+
+def test_fifteen_pictures_a_second_are_too_few_for_lips(person: Person, record: Recorder) -> None:
+    images, sound = person
+    (refused,) = check_capture(record(images[:60], sound[: 4 * RATE], fps=15), limits=SHORT).errors()
+    assert (refused.code, refused.values["rate"], refused.values["limit"]) == ("frame_rate_low", "15.0", "20")
+
+
+def test_4k_held_upright_is_taken(person: Person, record: Recorder) -> None:
+    images, sound = person
+    upright = (cv2.resize(image[:, 219:421], (2160, 3840), interpolation=cv2.INTER_CUBIC) for image in images[:80])
+    report = check_capture(record(upright, sound[: 80 * RATE // 25]), limits=SHORT)
+    assert report.ok, report.errors()
+    assert (report.facts["width"], report.facts["height"]) == (2160, 3840)
