@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from avatars import vault
-from avatars.capture.report import CaptureReport
+from avatars.capture.report import FACE_MODEL_UNFIT, CaptureReport
 from avatars.capture.report import error as error_finding
 from avatars.clips import footage_clip
 from avatars.comparison import Comparison, HeldBack, compare, hold_back
@@ -43,7 +43,7 @@ from compliance import storage
 from compliance.consent.models import Grant
 from compliance.consent.selectors import lineage_ids
 from compliance.disclosure.labels import LabelSpec
-from compliance.errors import BadInput, Refused
+from compliance.errors import BadInput, Refused, Unavailable
 from compliance.jobs.context import JobContext
 from compliance.ledger.events import Event
 from compliance.ledger.services import record
@@ -128,14 +128,33 @@ def _checked(
 def _check_footage(context: JobContext, avatar: Avatar, clip: Path, steps: list[dict[str, Any]]) -> dict[str, Any]:
     _refuse_what_declares_itself(clip)
     question = context.folder / "question.json"
-    question.write_text(json.dumps({"steps": steps, "earlier_face": _earlier_face(avatar)}), encoding="utf-8")
-    return run_sandboxed(
-        "avatars.capture",
-        str(clip),
-        str(question),
-        limits=Limits(memory_mb=settings.AVOW_SANDBOX_MEMORY_MB, cpu_s=900, wall_s=900),
-        progress=lambda line: context.progress(0.4 * float(line["progress"]), _("Checking the footage")),
-    )
+    asked = {"steps": steps, "earlier_face": _earlier_face(avatar), "face_model": _face_model()}
+    question.write_text(json.dumps(asked), encoding="utf-8")
+    try:
+        return run_sandboxed(
+            "avatars.capture",
+            str(clip),
+            str(question),
+            limits=Limits(memory_mb=settings.AVOW_SANDBOX_MEMORY_MB, cpu_s=900, wall_s=900),
+            progress=lambda line: context.progress(0.4 * float(line["progress"]), _("Checking the footage")),
+        )
+    except BadInput as error:
+        if error.code == FACE_MODEL_UNFIT:
+            # The operator's mistake: footage must not be refused, and so deleted, for it. The job is tried again.
+            text = _("The operator's face model cannot be used: %(problem)s")
+            raise Unavailable(FACE_MODEL_UNFIT, text % {"problem": error.text}) from error
+        raise
+
+
+def _face_model() -> dict[str, Any] | None:
+    """The operator's own face recognition network with its bounds, see `avatars.capture.embedder`; None without."""
+    if not settings.AVOW_FACE_MODEL:
+        return None
+    return {
+        "path": settings.AVOW_FACE_MODEL,
+        "other": settings.AVOW_FACE_MODEL_OTHER,
+        "same": settings.AVOW_FACE_MODEL_SAME,
+    }
 
 
 def _earlier_face(avatar: Avatar) -> str:

@@ -371,6 +371,10 @@ AVOW_CPU_HOUR_PRICE = env.float("AVOW_CPU_HOUR_PRICE", default=0.05 if AVOW_DEMO
 AVOW_CURRENCY = env.str("AVOW_CURRENCY", default="EUR")
 # How long the pictures that explain a refusal are kept.
 AVOW_FINDING_PICTURES_KEEP_S = env.int("AVOW_FINDING_PICTURES_KEEP_S", default=24 * 3600)
+# A face recognition network of the operator's own (ONNX), and the cosines below and above which it tells people apart.
+AVOW_FACE_MODEL = env.str("AVOW_FACE_MODEL", default="")
+AVOW_FACE_MODEL_OTHER = env.float("AVOW_FACE_MODEL_OTHER", default=0.28)
+AVOW_FACE_MODEL_SAME = env.float("AVOW_FACE_MODEL_SAME", default=0.45)
 AVOW_SANDBOX_MEMORY_MB = env.int("AVOW_SANDBOX_MEMORY_MB", default=8192)
 
 # --- API ---

@@ -3,8 +3,9 @@
 Lines of progress, then one line {"ok": true, "result": REPORT}. The check ran whenever that line comes;
 whether the recording is accepted is `result["ok"]`, because a person needs all reasons, not the first.
 
-QUESTION is a JSON file: {"steps": [{"key", "start_s", "end_s", "least_s", "silent"}], "earlier_face": TEXT}. With it
-the result also has "pictures": {number of the finding: JPEG as base64}, of the seconds that the findings name.
+QUESTION is a JSON file: {"steps": [{"key", "start_s", "end_s", "least_s", "silent"}], "earlier_face": TEXT,
+"face_model": null or {"path", "other", "same"}}, see `embedder`. With it the result also has
+"pictures": {number of the finding: JPEG as base64}, of the seconds that the findings name.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from avatars.capture.check import check_capture
+from avatars.capture.embedder import FaceEmbedder
+from avatars.capture.identity import Bounds
 from avatars.capture.minute import StepTime
 from avatars.capture.stills import pictures_of
 from compliance.errors import BadInput
@@ -28,8 +31,13 @@ def _work(arguments: list[str]) -> dict[str, Any]:
         return check_capture(path, progress=report).to_json()
     question = json.loads(Path(arguments[1]).read_text(encoding="utf-8"))
     steps = [StepTime(**step) for step in question["steps"]]
-    found = check_capture(path, steps=steps, earlier_face=question["earlier_face"], progress=report)
+    earlier, embedder = question["earlier_face"], _embedder(question["face_model"])
+    found = check_capture(path, steps=steps, earlier_face=earlier, embedder=embedder, progress=report)
     return found.to_json() | {"pictures": pictures_of(path, found.findings)}
+
+
+def _embedder(model: dict[str, Any] | None) -> FaceEmbedder | None:
+    return None if model is None else FaceEmbedder(Path(model["path"]), Bounds(model["other"], model["same"]))
 
 
 if __name__ == "__main__":

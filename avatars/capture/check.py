@@ -11,9 +11,10 @@ import numpy as np
 
 from avatars.capture.appearance import check_faces, check_motion
 from avatars.capture.container import check_container
+from avatars.capture.embedder import FaceEmbedder
 from avatars.capture.identity import METHOD
 from avatars.capture.minute import StepTime, check_minute
-from avatars.capture.person import check_person, mean_face, pack_face, unpack_face
+from avatars.capture.person import check_person, usual_face
 from avatars.capture.picture import PictureRecord, watch
 from avatars.capture.replay import check_replay
 from avatars.capture.report import CaptureLimits, CaptureReport, Finding, Unfit
@@ -32,6 +33,7 @@ def check_capture(
     limits: CaptureLimits | None = None,
     steps: Sequence[StepTime] = (),
     earlier_face: str = "",
+    embedder: FaceEmbedder | None = None,
     progress: Progress = _silent,
 ) -> CaptureReport:
     """Judge a local video file; never raises for anything the file contains.
@@ -44,6 +46,7 @@ def check_capture(
         limits: what is accepted, `CaptureLimits()` when left out.
         steps: where the steps of a recorded minute lie, when it is one.
         earlier_face: the face recorded before under the same consent (`facts["face"]` of that report), "" for none.
+        embedder: an operator's own network, which compares with the earlier face in place of the built-in description.
         progress: called with a fraction 0..1 and the name of the step.
     """
     limits = limits or CaptureLimits()
@@ -59,7 +62,7 @@ def check_capture(
         sound_findings, facts["speech_s"] = check_sound(sound, limits)
         findings += sound_findings
         progress(0.1, "picture")
-        record = watch(path, limits, lambda fraction: progress(0.1 + 0.85 * fraction, "picture"))
+        record = watch(path, limits, lambda fraction: progress(0.1 + 0.85 * fraction, "picture"), embedder)
         face_findings = check_faces(record.samples, limits)
         motion_findings, facts["cuts_s"] = check_motion(record)
         match_findings, facts["lip_match"] = check_match(record.samples, sound)
@@ -67,8 +70,8 @@ def check_capture(
         findings += check_minute(steps, sound)
         if not face_findings or face_findings[0].code not in {"no_face", "two_faces"}:
             findings += match_findings
-            findings += check_person(record.samples, limits, unpack_face(earlier_face))
-        facts |= _face_facts(record)
+            findings += check_person(record.samples, limits, earlier_face, embedder)
+        facts |= _face_facts(record, embedder)
     except Unfit as unfit:
         findings.append(unfit.finding)
     progress(1.0, "done")
@@ -76,7 +79,7 @@ def check_capture(
     return CaptureReport(tuple(findings), facts)
 
 
-def _face_facts(record: PictureRecord) -> dict[str, Any]:
+def _face_facts(record: PictureRecord, embedder: FaceEmbedder | None) -> dict[str, Any]:
     seen = [sample for sample in record.samples if sample.count]
     if not seen:
         return {"face_share": 0.0}
@@ -84,7 +87,7 @@ def _face_facts(record: PictureRecord) -> dict[str, Any]:
         "face_share": round(len(seen) / len(record.samples), 4),
         "face_width_px": round(float(np.median([sample.width_px for sample in seen]))),
         "face_luma": round(float(np.median([sample.luma for sample in seen]))),
-        "face": pack_face(mean_face(record.samples)),
-        "face_method": METHOD,
+        "face": usual_face(record.samples, embedder),
+        "face_method": METHOD if embedder is None else embedder.method,
         "face_sharpness": round(float(np.median([sample.sharpness for sample in seen])), 1),
     }

@@ -7,6 +7,7 @@ tell twins apart, was not measured across days, and says nothing about who someb
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +24,13 @@ _PLACES = np.array([31 + 42j, 81 + 42j, 56 + 86j])  # outer corners of the eyes,
 _RING = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
 
 Descriptor = NDArray[np.float16]
+
+
+class Bounds(NamedTuple):
+    """Cosines -1..1 of a face with one of another day: below `other` it is somebody else, from `same` on the same."""
+
+    other: float
+    same: float
 
 
 def _uniform_bins() -> NDArray[np.uint8]:
@@ -56,10 +64,17 @@ def describe_face(rgb: Image, points: Points) -> Descriptor:
 def aligned(grey: NDArray[np.uint8], points: Points) -> NDArray[np.uint8]:
     """The face turned upright in 112 x 112: eyes and mouth at fixed places (least squares)."""
     here = [*(points[eye, :2] for eye in EYE_OUTER), points[list(MOUTH_CORNERS), :2].mean(axis=0)]
-    place = Similarity.between(np.array([x + 1j * y for x, y in here]), _PLACES)
+    return warped(grey, here, _PLACES)
+
+
+def warped(
+    picture: NDArray[np.uint8], here: Sequence[NDArray[np.floating[Any]]], places: NDArray[np.complex128]
+) -> NDArray[np.uint8]:
+    """A picture, grey or in colours, moved and turned into 112 x 112 so that points come to their places."""
+    place = Similarity.between(np.array([x + 1j * y for x, y in here]), places)
     turn, shift = place.turn, place.shift
     matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
-    turned = cv2.warpAffine(grey, matrix, (SIDE, SIDE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    turned = cv2.warpAffine(picture, matrix, (SIDE, SIDE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
     return turned.astype(np.uint8, copy=False)
 
 

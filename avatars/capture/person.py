@@ -9,7 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from avatars.capture.appearance import longest_run
-from avatars.capture.identity import Descriptor, likeness
+from avatars.capture.embedder import FaceEmbedder
+from avatars.capture.identity import METHOD, Bounds, Descriptor, likeness
 from avatars.capture.mouth import covered
 from avatars.capture.picture import FaceSample
 from avatars.capture.report import CaptureLimits, Finding, error, warning
@@ -19,37 +20,58 @@ from avatars.capture.report import CaptureLimits, Finding, error, warning
 _SAME_SESSION = 0.905
 # Against a recording of another day light, hair and camera differ too. Not measured across days, so the band between
 # is left to a person.
-_ANOTHER_PERSON, _SURELY_SAME = 0.88, 0.92
+_ANOTHER_DAY = Bounds(other=0.88, same=0.92)
 _REFERENCE_S, _WINDOW_S, _LEAST_CHANGE_S = 3.0, 1.0, 0.8
 _COVERED_S, _COVERED_SHARE = 0.6, 0.02
 _FRONTAL_YAW = 0.45
 
 
 def check_person(
-    samples: Sequence[FaceSample], limits: CaptureLimits, earlier: Descriptor | None = None
+    samples: Sequence[FaceSample], limits: CaptureLimits, earlier: str = "", embedder: FaceEmbedder | None = None
 ) -> list[Finding]:
-    """Findings about identity and the mouth. `earlier`: the face recorded before under the same consent."""
-    checks = (_changes(samples, limits), _covered(samples), _stranger(samples, earlier))
+    """Findings about identity and the mouth.
+
+    earlier: the face recorded before under the same consent, as `pack_face` wrote it, "" for none; embedder: what
+    described the faces beside the built-in description, and compares with the earlier one in its place.
+    """
+    checks = (_changes(samples, limits), _covered(samples), _stranger(samples, earlier, embedder))
     return [finding for finding in checks if finding is not None]
 
 
-def mean_face(samples: Sequence[FaceSample]) -> Descriptor | None:
-    """The usual face of a recording, unit vector float16; None when no face was seen from the front."""
-    faces = _faces(samples)
+def usual_face(samples: Sequence[FaceSample], embedder: FaceEmbedder | None = None) -> str:
+    """The usual face of a recording as `pack_face` writes it; "" when no face was seen from the front."""
+    if embedder is None:
+        return pack_face(_mean([face for _at, face in _faces(samples)]))
+    return pack_face(_mean(_embedded(samples)), embedder.method)
+
+
+def pack_face(face: Descriptor | None, method: str = METHOD) -> str:
+    """A description as text, with how it was made; "" for none."""
+    if face is None:
+        return ""
+    numbers = base64.b64encode(face.astype("<f2").tobytes()).decode()
+    return numbers if method == METHOD else f"{method}:{numbers}"
+
+
+def unpack_face(text: str) -> tuple[str, Descriptor] | None:
+    """Method and description that `pack_face` wrote; without a method it is the built-in one."""
+    if not text:
+        return None
+    method, _colon, numbers = text.rpartition(":")
+    return method or METHOD, np.frombuffer(base64.b64decode(numbers), "<f2")
+
+
+def _mean(faces: Sequence[Descriptor]) -> Descriptor | None:
+    """Unit vector float16 between some."""
     if not faces:
         return None
-    mean = np.mean(np.asarray([face for _at, face in faces], np.float32), axis=0)
+    mean = np.mean(np.asarray(faces, np.float32), axis=0)
     return np.asarray(mean / np.linalg.norm(mean), np.float16)
 
 
-def pack_face(face: Descriptor | None) -> str:
-    """As text, for a report; "" for none."""
-    return "" if face is None else base64.b64encode(face.astype("<f2").tobytes()).decode()
-
-
-def unpack_face(text: str) -> Descriptor | None:
-    """Read back what `pack_face` wrote."""
-    return np.frombuffer(base64.b64decode(text), "<f2") if text else None
+def _embedded(samples: Sequence[FaceSample]) -> list[Descriptor]:
+    frontal = (sample for sample in samples if sample.yaw < _FRONTAL_YAW and sample.inside)
+    return [sample.embedding for sample in frontal if sample.embedding is not None]
 
 
 def _faces(samples: Sequence[FaceSample]) -> list[tuple[float, Descriptor]]:
@@ -97,11 +119,14 @@ def _covered(samples: Sequence[FaceSample]) -> Finding | None:
     return error("mouth_covered", at_s=at_s, seconds=round(seconds, 1))
 
 
-def _stranger(samples: Sequence[FaceSample], earlier: Descriptor | None) -> Finding | None:
-    if earlier is None or (here := mean_face(samples)) is None:
+def _stranger(samples: Sequence[FaceSample], earlier: str, embedder: FaceEmbedder | None) -> Finding | None:
+    before, here = unpack_face(earlier), unpack_face(usual_face(samples, embedder))
+    if before is None or here is None:
         return None
-    alike = likeness([earlier], [here])
     at_s = _faces(samples)[0][0]
-    if alike < _ANOTHER_PERSON:
+    if before[0] != here[0]:
+        return warning("person_uncertain", at_s=at_s)  # described in another way: a person has to look
+    alike, bounds = likeness([before[1]], [here[1]]), _ANOTHER_DAY if embedder is None else embedder.bounds
+    if alike < bounds.other:
         return error("not_the_same_person", at_s=at_s)
-    return warning("person_uncertain", at_s=at_s) if alike < _SURELY_SAME else None
+    return warning("person_uncertain", at_s=at_s) if alike < bounds.same else None

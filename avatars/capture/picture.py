@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from avatars import faces
+from avatars.capture.embedder import FaceEmbedder
 from avatars.capture.identity import Descriptor, describe_face
 from avatars.capture.mouth import MouthLook, look_at_mouth
 from avatars.capture.report import CaptureLimits, Unfit, error
@@ -32,7 +33,7 @@ class FaceSample:
     `width_px`: face outline in pixels of the delivered picture. `opening`: lips, in eye distances. `yaw`: see
     `faces.yaw_share`. `luma`: mean 0..255; `glare`: share of the face above 228. `sharpness`: see
     `face_sharpness`. `inside`: the whole outline lies in the picture. `descriptor`: see `identity`; `mouth`: see
-    `mouth`; both None without a face.
+    `mouth`; both None without a face. `embedding`: see `embedder`; None without one, and but for one face a second.
     """
 
     at_s: float
@@ -45,6 +46,7 @@ class FaceSample:
     sharpness: float = 0.0
     inside: bool = True
     descriptor: Descriptor | None = None
+    embedding: Descriptor | None = None
     mouth: MouthLook | None = None
 
 
@@ -57,8 +59,12 @@ class PictureRecord:
     times: NDArray[np.float64]
 
 
-def watch(path: Path, limits: CaptureLimits, progress: Callable[[float], None]) -> PictureRecord:
+def watch(
+    path: Path, limits: CaptureLimits, progress: Callable[[float], None], embedder: FaceEmbedder | None = None
+) -> PictureRecord:
     """Decode the clip once, in memory that does not depend on its picture size times its length.
+
+    embedder: describes one face a second beside the built-in description.
 
     Raises:
         Unfit: decoding fails, the picture size changes, or more comes than the container declared.
@@ -80,7 +86,8 @@ def watch(path: Path, limits: CaptureLimits, progress: Callable[[float], None]) 
             thumbs.append(cast(Plane, small.to_ndarray()))
             if now >= due:
                 due = now + 1 / limits.samples_per_s - 0.01
-                samples.append(_look(upright(frame, stream.sample_aspect_ratio), frame, reader, now))
+                asked = embedder if not samples or int(now) != int(samples[-1].at_s) else None
+                samples.append(_look(upright(frame, stream.sample_aspect_ratio), frame, reader, now, asked))
                 progress(min(1.0, now / length))
     if len(times) < 2:
         raise Unfit(error("undecodable", at_s=0.0))
@@ -122,7 +129,11 @@ def _guard(frame: av.VideoFrame, now: float, size: tuple[int, int]) -> None:
 
 
 def _look(
-    picture: av.VideoFrame, delivered: av.VideoFrame, reader: faces.FaceReader, at_s: float
+    picture: av.VideoFrame,
+    delivered: av.VideoFrame,
+    reader: faces.FaceReader,
+    at_s: float,
+    embedder: FaceEmbedder | None,
 ) -> FaceSample:
     rgb = rgb_of(picture)
     found = reader.read(rgb)
@@ -145,5 +156,6 @@ def _look(
         sharpness=face_sharpness(luma),
         inside=left >= 0 and top >= 0 and right <= picture.width and bottom <= picture.height,
         descriptor=describe_face(rgb, found[main]),
+        embedding=None if embedder is None else embedder.describe(rgb, found[main]),
         mouth=look_at_mouth(rgb, found[main]),
     )

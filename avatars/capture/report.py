@@ -42,6 +42,9 @@ class CaptureLimits:
 
 
 # Gettext msgids; `%(name)s` is filled from `Finding.values`.
+FACE_MODEL_UNFIT = "face_model_unfit"
+"""Code of an operator's face model that cannot be used; not a finding, for it says nothing about the recording."""
+
 TEXTS: dict[str, str] = {
     "file_missing": "The file could not be found. Please upload it again.",
     "file_empty": "The file is empty. Please upload it again.",

@@ -11,7 +11,7 @@ import pytest
 from avatars import faces
 from avatars.capture import CaptureLimits, CaptureReport
 from avatars.capture.check import check_capture
-from avatars.capture.identity import Descriptor, describe_face, likeness
+from avatars.capture.identity import METHOD, Descriptor, describe_face, likeness
 from avatars.capture.person import check_person, pack_face, unpack_face
 from avatars.capture.picture import FaceSample
 from avatars.media import constant_rate_frames, rgb_of
@@ -111,13 +111,15 @@ def test_somebody_else_for_two_seconds_is_found_and_one_bad_picture_is_not() -> 
 
 
 def test_the_face_of_an_earlier_recording_must_be_there() -> None:
-    (found,) = check_person(seen(*[1] * 30), CaptureLimits(), described(2))
+    (found,) = check_person(seen(*[1] * 30), CaptureLimits(), pack_face(described(2)))
     assert found.code == "not_the_same_person"
-    assert check_person(seen(*[1] * 30), CaptureLimits(), described(1)) == []
+    assert check_person(seen(*[1] * 30), CaptureLimits(), pack_face(described(1))) == []
 
 
 def test_a_face_survives_being_kept_as_text() -> None:
     face = described(4)
-    kept = unpack_face(pack_face(face))
-    assert kept is not None and likeness([kept], [face]) == pytest.approx(1, abs=1e-3)
+    for method in (METHOD, "onnx-0123456789abcdef"):
+        kept = unpack_face(pack_face(face, method))
+        assert kept is not None and kept[0] == method
+        assert likeness([kept[1]], [face]) == pytest.approx(1, abs=1e-3)
     assert unpack_face(pack_face(None)) is None

@@ -183,6 +183,23 @@ def test_a_withdrawal_during_the_build_leaves_no_stage_behind(
     assert stored(files) == set()
 
 
+def test_a_face_model_that_is_not_there_refuses_nobodys_footage(
+    world: World, presenter_clip: Path, files: Path, run_jobs: Callable[[], int], settings: Any
+) -> None:
+    settings.AVOW_FACE_MODEL = str(files / "gone.onnx")
+    with presenter_clip.open("rb") as upload:
+        avatar = services.start_avatar(
+            organisation=world.brand, created_by=world.producer, grant=world.grant, name="Mei",
+            upload=upload, upload_name="c.mp4", upload_size=presenter_clip.stat().st_size,
+        )  # fmt: skip
+    run_jobs()
+    avatar.refresh_from_db()
+    job = Job.objects.get(subject_id=avatar.pk, kind="avatars.build")
+    assert (avatar.state, job.error_code) == (AvatarState.BUILDING, "face_model_unfit")
+    assert "AVOW_FACE_MODEL" in job.error_text
+    assert "footage" in stored(files)
+
+
 def test_the_wrong_person_cannot_steer_a_build(world: World) -> None:
     avatar = Avatar.objects.create(
         organisation=world.brand, grant=world.grant, created_by=world.producer, name="M", footage_name="c",
