@@ -40,9 +40,8 @@ def check_person(
 
 def usual_face(samples: Sequence[FaceSample], embedder: FaceEmbedder | None = None) -> str:
     """The usual face of a recording as `pack_face` writes it; "" when no face was seen from the front."""
-    if embedder is None:
-        return pack_face(_mean([face for _at, face in _faces(samples)]))
-    return pack_face(_mean(_embedded(samples)), embedder.method)
+    method, face = _usual(samples, embedder)
+    return pack_face(face, method)
 
 
 def pack_face(face: Descriptor | None, method: str = METHOD) -> str:
@@ -61,6 +60,13 @@ def unpack_face(text: str) -> tuple[str, Descriptor] | None:
     return method or METHOD, np.frombuffer(base64.b64decode(numbers), "<f2")
 
 
+def _usual(samples: Sequence[FaceSample], embedder: FaceEmbedder | None) -> tuple[str, Descriptor | None]:
+    """Method and description of the usual face."""
+    if embedder is None:
+        return METHOD, _mean([face for _at, face in _faces(samples)])
+    return embedder.method, _mean([one.embedding for one in _seen_well(samples) if one.embedding is not None])
+
+
 def _mean(faces: Sequence[Descriptor]) -> Descriptor | None:
     """Unit vector float16 between some."""
     if not faces:
@@ -69,18 +75,14 @@ def _mean(faces: Sequence[Descriptor]) -> Descriptor | None:
     return np.asarray(mean / np.linalg.norm(mean), np.float16)
 
 
-def _embedded(samples: Sequence[FaceSample]) -> list[Descriptor]:
-    frontal = (sample for sample in samples if sample.yaw < _FRONTAL_YAW and sample.inside)
-    return [sample.embedding for sample in frontal if sample.embedding is not None]
+def _seen_well(samples: Sequence[FaceSample]) -> list[FaceSample]:
+    """Those whose face can be compared."""
+    return [sample for sample in samples if sample.yaw < _FRONTAL_YAW and sample.inside]
 
 
 def _faces(samples: Sequence[FaceSample]) -> list[tuple[float, Descriptor]]:
-    """Time and description of every face that is seen well enough to compare."""
-    return [
-        (sample.at_s, sample.descriptor)
-        for sample in samples
-        if sample.descriptor is not None and sample.yaw < _FRONTAL_YAW and sample.inside
-    ]
+    """Time and built-in description of every face that is seen well enough to compare."""
+    return [(one.at_s, one.descriptor) for one in _seen_well(samples) if one.descriptor is not None]
 
 
 def _changes(samples: Sequence[FaceSample], limits: CaptureLimits) -> Finding | None:
@@ -120,13 +122,14 @@ def _covered(samples: Sequence[FaceSample]) -> Finding | None:
 
 
 def _stranger(samples: Sequence[FaceSample], earlier: str, embedder: FaceEmbedder | None) -> Finding | None:
-    before, here = unpack_face(earlier), unpack_face(usual_face(samples, embedder))
-    if before is None or here is None:
+    before, faces = unpack_face(earlier), _faces(samples)
+    if before is None or not faces:
         return None
-    at_s = _faces(samples)[0][0]
-    if before[0] != here[0]:
-        return warning("person_uncertain", at_s=at_s)  # described in another way: a person has to look
-    alike, bounds = likeness([before[1]], [here[1]]), _ANOTHER_DAY if embedder is None else embedder.bounds
+    at_s, (method, here) = faces[0][0], _usual(samples, embedder)
+    if here is None or before[0] != method:
+        # The network saw no face from the front, or the earlier one was described in another way: a person has to look.
+        return warning("person_uncertain", at_s=at_s)
+    alike, bounds = likeness([before[1]], [here]), _ANOTHER_DAY if embedder is None else embedder.bounds
     if alike < bounds.other:
         return error("not_the_same_person", at_s=at_s)
     return warning("person_uncertain", at_s=at_s) if alike < bounds.same else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import av
 import pytest
@@ -49,7 +49,7 @@ def test_the_mark_survives(scene: str, attack: Attack, key: Key, request: pytest
 @pytest.mark.parametrize("name", HARD)
 def test_too_hard_an_attack_gives_nothing_or_the_mark(name: str, key: Key, request: pytest.FixtureRequest) -> None:
     marked: Frames = request.getfixturevalue(f"marked_{name.split(',')[0]}")
-    assert {d.mark for d in detect_frames(HARD[name](marked[:25]), key)} <= {HEX}
+    assert {d.mark for d in detect_frames(HARD[name](marked), key)} <= {HEX}
 
 
 def test_half_the_bitrate_at_three_quarters_of_the_size(pattern: MarkPattern, key: Key) -> None:
@@ -74,7 +74,7 @@ def test_nothing_is_found_where_nothing_is(street: Frames, studio: Frames, key: 
 
 def test_a_real_unmarked_clip_shows_nothing(shared_media, key: Key) -> None:
     with av.open(str(shared_media / "ai_man_idle.mp4")) as container:
-        assert detect_frames(islice(container.decode(video=0), 75), key) == []
+        assert detect_frames(container.decode(video=0), key) == []
 
 
 def test_a_real_clip_keeps_its_mark(shared_media, pattern: MarkPattern, key: Key) -> None:

@@ -14,7 +14,8 @@ from avatars.capture import CaptureLimits, CaptureReport
 from avatars.capture.check import check_capture
 from avatars.capture.embedder import FaceEmbedder, FaceModelUnfit
 from avatars.capture.identity import METHOD, Bounds
-from avatars.capture.person import unpack_face
+from avatars.capture.person import check_person, pack_face, unpack_face
+from avatars.capture.picture import FaceSample
 from compliance.errors import BadInput
 from compliance.sandbox import run_sandboxed
 
@@ -108,6 +109,13 @@ def test_what_another_method_described_is_left_to_a_person(person: Person, recor
     built_in = check_capture(record(images[:90], sound[: 90 * RATE // 25]), limits=SHORT).facts["face"]
     report = checked(record, images[90:180], sound, network, str(built_in))
     assert about_the_person(report) == {"person_uncertain": "warning"}
+
+
+def test_a_face_the_network_never_saw_from_the_front_is_left_to_a_person(network: Path) -> None:
+    embedder, face = FaceEmbedder(network, BOUNDS), np.ones(192, np.float16)
+    seen = [FaceSample(number / 5, 1, 200.0, descriptor=face) for number in range(30)]
+    (found,) = check_person(seen, CaptureLimits(), pack_face(face, embedder.method), embedder)
+    assert (found.code, found.severity.value) == ("person_uncertain", "warning")
 
 
 def test_the_face_is_turned_upright_before_the_network_sees_it(person: Person, network: Path) -> None:

@@ -18,7 +18,7 @@ Sound = sounds.Sound
 
 def only(found: list[SoundDetection], mark: int = MARK) -> SoundDetection:
     assert [one.mark for one in found] == [f"{mark:016x}"]
-    assert found[0].p_false <= 5e-12
+    assert found[0].p_false <= 1e-12
     assert found[0].track == "sound"
     return found[0]
 
