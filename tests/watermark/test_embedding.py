@@ -103,6 +103,18 @@ def test_the_wall_beside_an_edge_stays_as_calm_as_any_wall(pattern: MarkPattern)
     assert change[:, 560:720].std() < 1.15 * change[:, :400].std()
 
 
+def test_a_busy_picture_keeps_the_mark_where_it_is_calm(pattern: MarkPattern) -> None:
+    """Its budget runs out in the texture, which hides the mark from the reader too; the calm pays nothing."""
+    luma = np.full((720, 1280), 120, dtype=np.uint8)
+    luma[:, 240:] = np.random.default_rng(1).integers(60, 180, (720, 1040))
+    marked = luma.copy()
+    Embedder(pattern, 1280, 720).embed(marked, 0.5)
+    change = marked.astype(float) - luma
+    assert 0.94 < np.sqrt(np.mean(change**2)) < 1.005
+    assert change[:, :200].std() > 0.75
+    assert change[:, 300:].std() > change[:, :200].std()
+
+
 def test_no_frame_changes_at_once_when_the_tile_moves(pattern: MarkPattern) -> None:
     embedder = Embedder(pattern, 640, 360)
     wall = np.full((360, 640), 120, dtype=np.uint8)
